@@ -1,0 +1,215 @@
+"""Entries: what is hashed into a log, and how it is kept from everyone but its recipients.
+
+    entry       = LP(label, public part, compartment, ...)
+    compartment = LP(commitment, recipients, box)
+    recipients  = LP(recipient, ...)      recipient = LP(tag, seal)
+    box         = container of the padded LP(salt, body) under a random key
+    commitment  = SHA-256(LP(label, salt, body))
+
+The random key is sealed to each recipient, bound to the log and the commitment. Because of the
+commitment, one compartment can be shown to an outsider and checked without the key.
+
+A tag lets a reader who has the group's epoch find entries without trying to open each; to everyone
+else it is noise. It is derived from the note-id hash of the public part, which is unique per log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from keys import container
+from keys.derive import Label, digest, equal, lp, pad, parse_lp, unpad
+from keys.errors import MalformedError, OpenError, VerificationError
+from keys.seal import SealingKey, seal
+
+_PADDED = 512
+_SALT = 32
+
+
+class Recipient(NamedTuple):
+    """To whom a compartment is sealed: a 1,216-byte public key, and a tag of 8 bytes or none."""
+
+    public: bytes
+    tag: bytes = b""
+
+
+class Opener(NamedTuple):
+    """A key that may open a compartment; its tag if it finds entries by one."""
+
+    key: SealingKey
+    tag: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Compartment:
+    """A compartment as it is stored.
+
+    Args:
+        commitment: 32 bytes.
+        recipients: Pairs of tag and seal.
+        box: A container.
+    """
+
+    commitment: bytes
+    recipients: tuple[tuple[bytes, bytes], ...]
+    box: bytes
+
+    def encode(self) -> bytes:
+        recipients = lp(*(lp(tag, sealed) for tag, sealed in self.recipients))
+        return lp(self.commitment, recipients, self.box)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One leaf of a log.
+
+    Args:
+        public: What everyone sees, by name.
+        compartments: One or two encoded compartments.
+    """
+
+    public: dict[str, Any]
+    compartments: tuple[bytes, ...]
+
+    def encode(self) -> bytes:
+        return lp(Label.ENTRY.value, _json(self.public), *self.compartments)
+
+    @property
+    def note_id(self) -> bytes:
+        """The 32-byte hash of the note's id."""
+        return bytes.fromhex(self.public["note"])
+
+
+def parse(raw: bytes) -> Entry:
+    """Parse an entry; its compartments stay as they are.
+
+    Raises:
+        MalformedError: Not an entry.
+    """
+    parts = parse_lp(raw)
+    if len(parts) not in {3, 4} or parts[0] != Label.ENTRY.value:
+        raise MalformedError("a log entry is not of this format")
+    try:
+        public = json.loads(parts[1])
+        note_id = bytes.fromhex(public["note"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise MalformedError("the public part of a log entry is not of this format") from None
+    if len(note_id) != 32 or _json(public) != parts[1] or not _known(public):
+        raise MalformedError("the public part of a log entry is not of this format")
+    return Entry(public, tuple(parts[2:]))
+
+
+def parse_compartment(raw: bytes) -> Compartment:
+    """Parse a compartment.
+
+    Raises:
+        MalformedError: Not a compartment.
+    """
+    commitment, recipients, box = parse_lp(raw, 3)
+    pairs = tuple(parse_lp(recipient, 2) for recipient in parse_lp(recipients))
+    if len(commitment) != 32 or any(len(tag) not in {0, 8} for tag, _ in pairs):
+        raise MalformedError("a compartment is not of this format")
+    return Compartment(commitment, tuple((tag, sealed) for tag, sealed in pairs), box)
+
+
+def seal_compartment(origin: str, body: bytes, recipients: Iterable[Recipient]) -> bytes:
+    """Encrypt a body for some recipients.
+
+    Args:
+        origin: The log's origin line.
+        body: Any bytes.
+        recipients: In the order in which they will stand.
+
+    Returns:
+        The encoded compartment.
+    """
+    salt, key = os.urandom(_SALT), os.urandom(container.KEY_SIZE)
+    commitment = digest(Label.ENTRY_BODY, salt, body)
+    box = container.encrypt(key, _context(origin, commitment), pad(lp(salt, body), _PADDED))
+    seals = tuple(
+        (to.tag, seal(to.public, key, Label.ENTRY_KEY, origin.encode(), commitment))
+        for to in recipients
+    )
+    return Compartment(commitment, seals, box).encode()
+
+
+def open_compartment(origin: str, raw: bytes, openers: Sequence[Opener]) -> bytes | None:
+    """Open a compartment with whichever of some keys is a recipient.
+
+    Args:
+        origin: The log's origin line.
+        raw: The encoded compartment.
+        openers: Keys to try; one with a tag is tried only where its tag stands.
+
+    Returns:
+        The body, or None if none of the keys opens it.
+
+    Raises:
+        MalformedError: Not a compartment.
+        VerificationError: A key opened it and what is inside does not fit the commitment.
+    """
+    compartment = parse_compartment(raw)
+    bound = (origin.encode(), compartment.commitment)
+    for tag, sealed in compartment.recipients:
+        for opener in openers:
+            # A seal without a tag is tried with every key; one with a tag only with its own.
+            if tag and tag != opener.tag:
+                continue
+            try:
+                key = opener.key.open(sealed, Label.ENTRY_KEY, *bound)
+            except OpenError:
+                continue
+            return _unbox(origin, compartment, key)
+    return None
+
+
+def disclosed(commitment: bytes, salt: bytes, body: bytes) -> None:
+    """Check a body that someone disclosed against a compartment's commitment.
+
+    Raises:
+        VerificationError: It is not what the entry committed to.
+    """
+    if not equal(digest(Label.ENTRY_BODY, salt, body), commitment):
+        raise VerificationError("a log entry's body is not what the entry committed to")
+
+
+def _unbox(origin: str, compartment: Compartment, key: bytes) -> bytes:
+    if len(key) != container.KEY_SIZE:
+        raise VerificationError("a log entry's key does not have its length")
+    padded = container.decrypt(key, _context(origin, compartment.commitment), compartment.box)
+    salt, body = parse_lp(unpad(padded, _PADDED), 2)
+    disclosed(compartment.commitment, salt, body)
+    return body
+
+
+def _context(origin: str, commitment: bytes) -> bytes:
+    return lp(Label.ENTRY_BOX.value, origin.encode(), commitment)
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
+
+_HEX = frozenset("0123456789abcdef")
+_DEPOSIT = {"case_seal": 64, "gate_seal": 64, "id": 32, "records_root": 64}
+
+
+def _known(public: dict[str, Any]) -> bool:
+    if not public.keys() <= {"note", "deposit"}:
+        return False
+    deposit = public.get("deposit")
+    if "deposit" not in public:
+        return True
+    return (
+        isinstance(deposit, dict)
+        and deposit.keys() == _DEPOSIT.keys()
+        and all(_is_hex(deposit[name], size) for name, size in _DEPOSIT.items())
+    )
+
+
+def _is_hex(value: object, size: int) -> bool:
+    return isinstance(value, str) and len(value) == size and not set(value) - _HEX

@@ -1,0 +1,178 @@
+"""What the vault speaks of: frozen data without I/O.
+
+Ids are texts (base32, lower case) here and raw bytes in the store; times are whole seconds since
+the epoch; hashes in notes are hex, elsewhere 32 raw bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from keys.identity import Contact
+
+
+class Role(StrEnum):
+    """What a member may do; an auditor has no other role."""
+
+    STEWARD = "steward"
+    ADVOCATE = "advocate"
+    ATTORNEY = "attorney"
+    AUDITOR = "auditor"
+
+
+MEMBERS = "members"
+AUDITORS = "auditors"
+GATE = "gate"
+FIXED_GROUPS = (MEMBERS, AUDITORS, GATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A size of a log and its root there (hex): what somebody has seen of it."""
+
+    size: int
+    root: str
+
+    def body(self) -> dict[str, Any]:
+        """As it stands in notes."""
+        return {"size": self.size, "root": self.root}
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One identity file of a member.
+
+    Args:
+        id: 32 characters.
+        member: Whose it is.
+        contact: Its public keys.
+        added: The index of the statement that added it.
+    """
+
+    id: str
+    member: str
+    contact: Contact
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person; the id is that of their first device."""
+
+    id: str
+    name: str
+    roles: frozenset[Role]
+    devices: tuple[str, ...]
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A member's right to a case: since which statement, until when (None: no end)."""
+
+    member: str
+    until: int | None
+    index: int
+
+    def holds(self, at: int) -> bool:
+        """Whether it is in force at a time."""
+        return self.until is None or at < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case as the authority knows it.
+
+    Args:
+        id: 26 characters.
+        ref: A short reference that all members see, or None.
+        title: The title, encrypted to the case's first epoch.
+        grants: Who holds it, by member.
+        opened: The index of the statement that opened it.
+        closed: Whether nothing more may be deposited.
+    """
+
+    id: str
+    ref: str | None
+    title: bytes = field(repr=False)
+    grants: Mapping[str, Grant]
+    opened: int
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EpochKeys:
+    """The public side of a group's epoch.
+
+    Args:
+        group: Whose.
+        number: From 1.
+        sealing: 1,216 bytes.
+        signing: Ed25519 and ML-DSA-44 public keys, for `gate` only.
+        link: The seed before, encrypted under this one; None for the first.
+        wraps: The seed, sealed to each device.
+        index: The statement that began it.
+    """
+
+    group: str
+    number: int
+    sealing: bytes = field(repr=False)
+    signing: tuple[bytes, bytes] | None = field(repr=False)
+    link: bytes | None = field(repr=False)
+    wraps: Mapping[str, bytes] = field(repr=False)
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """What one act brought in, as the store keeps it: nothing here is verified.
+
+    Args:
+        id: 16 bytes.
+        case: 16 bytes.
+        epoch: Of the case, to which `case_seal` is sealed.
+        gate_epoch: Of the gate, to which `gate_seal` is sealed.
+        case_seal: Seals of the case secret.
+        gate_seal: Seals of the gate secret.
+        entry: The index of its entry in the access log.
+        count: How many records it has.
+    """
+
+    id: bytes
+    case: bytes
+    epoch: int
+    gate_epoch: int
+    case_seal: bytes = field(repr=False)
+    gate_seal: bytes = field(repr=False)
+    entry: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One piece of evidence, as the store keeps it: nothing here is verified.
+
+    Args:
+        id: 16 bytes.
+        salt: 32 bytes; without it no key of the record can be derived.
+        label: A container.
+        particulars: A container.
+        content_digest: BLAKE3 of the content's container, 32 bytes.
+        content_size: The length of the content's container.
+        fields_root: The root over the commitments to all its fields, 32 bytes.
+        blob: The 16-byte name of the blob that holds the content.
+        offset: Where in the blob it begins.
+    """
+
+    id: bytes
+    salt: bytes = field(repr=False)
+    label: bytes = field(repr=False)
+    particulars: bytes = field(repr=False)
+    content_digest: bytes
+    content_size: int
+    fields_root: bytes
+    blob: bytes
+    offset: int
