@@ -92,12 +92,13 @@ class Epoch:
         """Encrypt the seed of the epoch before under this one."""
         return container.encrypt(self._link_key(), self._link_context(), previous._seed)
 
-    def follow(self, link: bytes, public: bytes) -> Epoch:
+    def follow(self, link: bytes, public: bytes | None) -> Epoch:
         """Decrypt a link and return the epoch before.
 
         Args:
             link: What `link` made.
-            public: The sealing public key that the epoch before published.
+            public: The sealing public key that the epoch before published; None only for who has
+                yet to read the statement that published it, and checks it then.
 
         Raises:
             VerificationError: The link is false: it does not decrypt, or leads to other keys.
@@ -124,7 +125,7 @@ def unwrap(
     vault: bytes,
     group: str,
     number: int,
-    public: bytes,
+    public: bytes | None,
 ) -> Epoch:
     """Open a wrapped seed and check it against the published key.
 
@@ -135,7 +136,7 @@ def unwrap(
         vault: The vault's 16-byte id.
         group: The group.
         number: The epoch.
-        public: The sealing public key that the epoch published.
+        public: The sealing public key that the epoch published; None as for `Epoch.follow`.
 
     Raises:
         OpenError: The wrap is for another device, group, epoch or vault.
@@ -145,10 +146,10 @@ def unwrap(
     return _checked(vault, group, number, seed, public)
 
 
-def _checked(vault: bytes, group: str, number: int, seed: bytes, public: bytes) -> Epoch:
+def _checked(vault: bytes, group: str, number: int, seed: bytes, public: bytes | None) -> Epoch:
     if len(seed) != SEED_SIZE:
         raise VerificationError(f"a seed of {group} does not have its length")
     epoch = Epoch(vault, group, number, seed)
-    if epoch.sealing.public != public:
+    if public is not None and epoch.sealing.public != public:
         raise VerificationError(f"a seed of {group} leads to other keys than were published")
     return epoch

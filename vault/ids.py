@@ -14,6 +14,7 @@ from vault.errors import MalformedError
 
 SIZE = 16
 _CHARACTERS = {16: 26, 20: 32}
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 def draw() -> bytes:
@@ -51,3 +52,21 @@ def is_id(text: object, size: int = SIZE) -> bool:
     except MalformedError:
         return False
     return True
+
+
+def bounds(prefix: str) -> tuple[bytes, bytes]:
+    """The smallest and largest id whose text begins with a prefix.
+
+    Raises:
+        MalformedError: No id begins so.
+    """
+    low = _ALPHABET[0]
+    high = _ALPHABET[-1]
+    if len(prefix) > 26 or set(prefix) - set(_ALPHABET):
+        raise MalformedError("not the beginning of an id")
+    # The last of the 26 characters stands for 3 bits only, which decoding cuts to.
+    raw = [
+        base64.b32decode((prefix + fill * (26 - len(prefix))).upper() + "======")
+        for fill in (low, high)
+    ]
+    return raw[0], raw[1]

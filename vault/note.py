@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keys.derive import Label, digest, parse_lp
+from keys.derive import Label, digest, lp, parse_lp
 from keys.identity import Contact, Identity
 from keys.signing import split_note, verify_note
 from vault import ids
@@ -358,6 +358,11 @@ def parse_pair(body: bytes) -> tuple[Note, Note]:
     return actor, gate
 
 
+def pair(actor: Note, gate: Note) -> bytes:
+    """The first compartment of an entry: the actor note and the gate note."""
+    return lp(actor.signed, gate.signed)
+
+
 def canonical(value: Any) -> bytes:
     """RFC 8785 JSON of strings, integers, booleans, null, lists and objects with ASCII keys.
 
@@ -367,6 +372,16 @@ def canonical(value: Any) -> bytes:
     _restrict(value)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return text.encode()
+
+
+def encode64(raw: bytes) -> str:
+    """Bytes as they stand in a note: standard base64."""
+    return base64.b64encode(raw).decode()
+
+
+def decode64(text: str) -> bytes:
+    """The bytes of a field whose shape was checked."""
+    return base64.b64decode(text)
 
 
 def _restrict(value: Any) -> None:

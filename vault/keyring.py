@@ -1,0 +1,90 @@
+"""The group seeds that an identity can get at, found through the authority.
+
+A device has a wrap of some epochs of a group; from each of them history links lead to the ones
+before. What is unwrapped or followed is checked against the key that the authority has for the
+epoch, so nobody can hand out a false seed.
+"""
+
+from __future__ import annotations
+
+from keys.group import Epoch, unwrap
+from keys.identity import Identity
+from vault import ids
+from vault.authority import Authority
+from vault.errors import DeniedError
+
+
+class Keyring:
+    """The epochs of one identity in one vault, unwrapped when they are asked for."""
+
+    def __init__(self, identity: Identity, vault: str) -> None:
+        self._identity = identity
+        self._vault = ids.parse(vault)
+        self._epochs: dict[tuple[str, int], Epoch] = {}
+
+    def find(self, authority: Authority, group: str, number: int | None = None) -> Epoch | None:
+        """An epoch of a group, or None if this identity has no way to it.
+
+        Args:
+            authority: What is known of the groups.
+            group: `members`, `auditors`, `gate` or a case's id.
+            number: The epoch's; the one in force unless given.
+
+        Raises:
+            VerificationError: A wrap or a link is false.
+        """
+        if group not in authority.groups:
+            return None
+        published = authority.groups[group]
+        number = len(published) if number is None else number
+        if not 1 <= number <= len(published):
+            return None
+        for start in published[number - 1 :]:
+            known = self._epochs.get((group, start.number))
+            if known is None and self._identity.device in start.wraps:
+                known = unwrap(
+                    self._identity.sealing,
+                    self._identity.device,
+                    start.wraps[self._identity.device],
+                    vault=self._vault,
+                    group=group,
+                    number=start.number,
+                    public=start.sealing,
+                )
+            if known is not None:
+                return self._descend(authority, known, number)
+        return None
+
+    def need(self, authority: Authority, group: str, number: int | None = None) -> Epoch:
+        """As `find`, for an epoch that this identity must have.
+
+        Raises:
+            DeniedError: It has no way to it.
+            VerificationError: A wrap or a link is false.
+        """
+        found = self.find(authority, group, number)
+        if found is None:
+            raise DeniedError(
+                "you do not have the keys for this",
+                "ask one of those who hold the case; see `evault status`",
+                reason="no-key",
+            )
+        return found
+
+    def all(self, authority: Authority, group: str) -> list[Epoch]:
+        """Every epoch of a group that this identity has a way to, newest first."""
+        numbers = range(len(authority.groups.get(group, ())), 0, -1)
+        found = (self.find(authority, group, number) for number in numbers)
+        return [epoch for epoch in found if epoch is not None]
+
+    def _descend(self, authority: Authority, epoch: Epoch, number: int) -> Epoch:
+        self._epochs[epoch.group, epoch.number] = epoch
+        while epoch.number > number:
+            before = self._epochs.get((epoch.group, epoch.number - 1))
+            if before is None:
+                link = authority.epoch(epoch.group, epoch.number).link
+                published = authority.epoch(epoch.group, epoch.number - 1).sealing
+                before = epoch.follow(link or b"", published)
+                self._epochs[before.group, before.number] = before
+            epoch = before
+        return epoch

@@ -1,0 +1,174 @@
+"""What passes between a client and the gate: one byte form, wherever the gate is.
+
+    message = LP(label, signed note, tag, details, LP(attachment, ...))
+    answer  = LP(label, index (8), entry, gate note, LP(proof hash, ...), signed head, sealed)
+
+A deposit has two attachments, the seals of its case secret and of its gate secret, and is followed
+by its rows: each is u64 length and LP(record id, salt, label, particulars, content digest, content
+size (8), fields root, blob (16), offset (8)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from keys.derive import Label, lp, parse_lp, u64
+from keys.errors import OpenError
+from keys.seal import SealingKey, seal
+from vault.errors import MalformedError
+from vault.model import Record
+
+_MAX_ROW = 1 << 26
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a client asks of the gate.
+
+    Args:
+        note: A signed note.
+        tag: 8 bytes, or nothing: see `vault.log.entry`.
+        details: A compartment for the case's holders, or nothing.
+        attachments: As the note's kind asks.
+    """
+
+    note: bytes
+    tag: bytes = b""
+    details: bytes = b""
+    attachments: tuple[bytes, ...] = ()
+
+    def encode(self) -> bytes:
+        return lp(Label.MESSAGE.value, self.note, self.tag, self.details, lp(*self.attachments))
+
+    @classmethod
+    def parse(cls, data: bytes) -> Message:
+        """Parse a message.
+
+        Raises:
+            MalformedError: Not a message.
+        """
+        label, note, tag, details, attachments = parse_lp(data, 5)
+        if label != Label.MESSAGE.value or len(tag) not in {0, 8}:
+            raise MalformedError("not a message to the gate")
+        return cls(note, tag, details, tuple(parse_lp(attachments)))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the gate says once it has appended.
+
+    Args:
+        index: Of the new entry.
+        entry: Its bytes.
+        gate: The signed gate note in it, for an actor who cannot open the entry.
+        proof: Its inclusion in the log with this head.
+        head: The signed head.
+        sealed: For a release, the shares of its records, sealed to the reader's device.
+    """
+
+    index: int
+    entry: bytes
+    gate: bytes
+    proof: tuple[bytes, ...]
+    head: bytes
+    sealed: bytes = field(default=b"", repr=False)
+
+    def encode(self) -> bytes:
+        return lp(
+            Label.ANSWER.value,
+            u64(self.index),
+            self.entry,
+            self.gate,
+            lp(*self.proof),
+            self.head,
+            self.sealed,
+        )
+
+    @classmethod
+    def parse(cls, data: bytes) -> Answer:
+        """Parse an answer.
+
+        Raises:
+            MalformedError: Not an answer.
+        """
+        label, index, entry, gate, proof, head, sealed = parse_lp(data, 7)
+        if label != Label.ANSWER.value or len(index) != 8:
+            raise MalformedError("not an answer of the gate")
+        return cls(int.from_bytes(index, "big"), entry, gate, tuple(parse_lp(proof)), head, sealed)
+
+
+def encode_row(record: Record) -> bytes:
+    """The bytes of one record's row, with its length before it."""
+    row = lp(
+        record.id,
+        record.salt,
+        record.label,
+        record.particulars,
+        record.content_digest,
+        u64(record.content_size),
+        record.fields_root,
+        record.blob,
+        u64(record.offset),
+    )
+    return u64(len(row)) + row
+
+
+def read_rows(source: BinaryIO) -> Iterator[Record]:
+    """Parse rows until the end of a stream.
+
+    Raises:
+        MalformedError: Not rows.
+    """
+    while head := source.read(8):
+        size = int.from_bytes(head, "big")
+        if len(head) != 8 or size > _MAX_ROW:
+            raise MalformedError("a row of a deposit is cut short")
+        raw = source.read(size)
+        if len(raw) != size:
+            raise MalformedError("a row of a deposit is cut short")
+        parts = parse_lp(raw, 9)
+        sizes = (16, 32, None, None, 32, 8, 32, 16, 8)
+        if any(want not in {None, len(part)} for want, part in zip(sizes, parts, strict=True)):
+            raise MalformedError("a row of a deposit is not of its shape")
+        yield Record(
+            id=parts[0],
+            salt=parts[1],
+            label=parts[2],
+            particulars=parts[3],
+            content_digest=parts[4],
+            content_size=int.from_bytes(parts[5], "big"),
+            fields_root=parts[6],
+            blob=parts[7],
+            offset=int.from_bytes(parts[8], "big"),
+        )
+
+
+def seal_secret(secret: bytes, public: bytes, label: Label, *context: bytes) -> bytes:
+    """Seal a deposit's secret to an epoch.
+
+    The form is a list, LP(LP(to, seal), ...): `to` is empty for the epoch's own key, and can be a
+    device's id where a group is stale.
+
+    Args:
+        secret: 32 bytes.
+        public: The epoch's sealing public key.
+        label: `Label.CASE_SEAL` or `Label.GATE_SEAL`.
+        context: The ids of vault, case and deposit and the epoch's number (8 bytes).
+    """
+    return lp(lp(b"", seal(public, secret, label, *context)))
+
+
+def open_secret(seals: bytes, key: SealingKey, label: Label, *context: bytes) -> bytes:
+    """Open what `seal_secret` made.
+
+    Raises:
+        OpenError: None of the seals is for this key and context.
+        MalformedError: Not a list of seals.
+    """
+    for raw in parse_lp(seals):
+        to, sealed = parse_lp(raw, 2)
+        if to == b"":
+            return key.open(sealed, label, *context)
+    raise OpenError("a deposit's secret is not sealed to this group")

@@ -1,0 +1,454 @@
+"""Brings evidence back: verified labels, and released shares turned into verified plaintext.
+
+What the store says is believed only as far as the log bears it out: a deposit is what its signed
+note in the access log says it is, and a record is a leaf of that note's root. Plaintext is written
+where the caller asked and nowhere else, and takes its name only after every check has passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from keys import container
+from keys.derive import Label, equal, padded_size, u64
+from keys.digest import Blake3, Sha256
+from vault import fields, ids, note, recordkeys
+from vault.authority import judge
+from vault.deposit import LEAST_CONTENT
+from vault.errors import (
+    DamageError,
+    DeniedError,
+    Error,
+    FileError,
+    GateError,
+    MissingError,
+    VerificationError,
+)
+from vault.fields import Fields
+from vault.log import entry
+from vault.log.entry import Opener
+from vault.message import open_secret
+from vault.model import Deposit, Record
+from vault.note import ACCESS, Note
+from vault.recordkeys import Place
+from vault.replica import Replica
+from vault.store import Reads, Store
+
+_BLOCK = 64 * container.SEALED_CHUNK
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A deposit that this identity can read the labels of, verified against the log.
+
+    Args:
+        deposit: Its row.
+        actor: The deposit note.
+        gate: The gate note beside it.
+        secret: The case secret.
+    """
+
+    deposit: Deposit
+    actor: Note
+    gate: Note
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A record's label, and what ties it to the log.
+
+    Args:
+        place: The ids of vault, case, deposit and record.
+        row: The record's row.
+        label: Its label.
+        held: Its deposit.
+    """
+
+    place: Place
+    row: Record
+    label: Fields = field(repr=False)
+    held: Held
+
+    @property
+    def id(self) -> str:
+        """The record's id."""
+        return ids.show(self.place.record)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A released record: its particulars are verified, its content can be read.
+
+    Args:
+        listed: The record.
+        particulars: What is known about it.
+        key: The content's key.
+        entry: The index of the release in the access log.
+    """
+
+    listed: Listed
+    particulars: Fields = field(repr=False)
+    key: bytes = field(repr=False)
+    entry: int
+
+
+# --- labels -----------------------------------------------------------------------------------
+
+
+def hold(replica: Replica, reads: Reads, deposit: Deposit) -> Held:
+    """Verify a deposit's row against its entry and open its case secret.
+
+    Raises:
+        DeniedError: This identity has no keys of the case.
+        VerificationError: The row is not what the log says.
+    """
+    case = ids.show(deposit.case)
+    actor, gate = open_act(replica, reads, deposit.entry, case)
+    body = actor.body
+    if actor.kind != "deposit" or body["deposit"] != ids.show(deposit.id) or body["case"] != case:
+        raise DamageError("a deposit's row names an entry that is not its own")
+    fits = (
+        body["count"] == deposit.count
+        and body["epoch"] == deposit.epoch
+        and body["gate_epoch"] == deposit.gate_epoch
+        and body["case_seal"] == hashlib.sha256(deposit.case_seal).hexdigest()
+        and body["gate_seal"] == hashlib.sha256(deposit.gate_seal).hexdigest()
+    )
+    if not fits:
+        raise DamageError("a deposit's row is not what its depositor signed")
+    epoch = replica.keyring.need(replica.authority, case, deposit.epoch)
+    secret = open_secret(
+        deposit.case_seal,
+        epoch.sealing,
+        Label.CASE_SEAL,
+        ids.parse(replica.vault),
+        deposit.case,
+        deposit.id,
+        u64(deposit.epoch),
+    )
+    if recordkeys.case_commitment(secret).hex() != body["case_commitment"]:
+        raise DamageError("a deposit's case secret is not the one that its depositor signed")
+    return Held(deposit, actor, gate, secret)
+
+
+def open_act(replica: Replica, reads: Reads, index: int, case: str | None) -> tuple[Note, Note]:
+    """Open and verify an entry of the access log.
+
+    Args:
+        replica: The verified view.
+        reads: A snapshot.
+        index: Of the entry.
+        case: The case whose keys open it.
+
+    Raises:
+        VerificationError, MissingError: It is not in the log, or a signature fails.
+        GateError: Its outcome is not what the authority that it names allowed.
+        DeniedError: This identity cannot open it.
+    """
+    raw = replica.consistent_entry(reads, ACCESS, index)
+    parsed = entry.parse(raw)
+    epochs = replica.keyring.all(replica.authority, case) if case else []
+    openers = [Opener(epoch.sealing, epoch.tag(parsed.note_id)) for epoch in epochs]
+    body = entry.open_compartment(
+        note.origin(replica.vault, ACCESS), parsed.compartments[0], openers
+    )
+    if body is None:
+        raise DeniedError(f"entry {index} of the access log is not sealed to you", reason="no-key")
+    actor, gate = note.parse_pair(body)
+    if parsed.note_id != actor.id_hash:
+        raise GateError(f"entry {index} of the access log names another note")
+    verify_act(replica, index, actor, gate)
+    return actor, gate
+
+
+def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
+    """Verify both notes of an entry of the access log, and judge its outcome again.
+
+    Raises:
+        SignatureError: A note is not signed by a device that was valid then.
+        GateError: An honest gate would not have said this.
+    """
+    authority = replica.at(gate.body["authority"]["size"])
+    said, origin = gate.body, note.origin(replica.vault, ACCESS)
+    if said["authority"] != authority.position.body():
+        raise GateError(f"entry {index} names an authority that never was")
+    if gate.origin != origin or said["access"]["size"] != index:
+        raise GateError(f"entry {index} was judged for another place in the log")
+    gate.verify(authority.device(gate.device).contact)
+    actor.verify(authority.device(actor.device).contact)
+    seen = actor.body["seen"]
+    if said["authority"]["size"] < seen["authority"]["size"] or index < seen["access"]["size"]:
+        raise GateError(f"entry {index} was judged by less than its actor had seen")
+    if said["outcome"] == "refused":
+        return
+    if actor.origin != origin:
+        raise GateError(f"entry {index} has a note that is for another log")
+    try:
+        reason = judge(authority, actor, said["time"])
+    except Error as error:
+        raise GateError(f"entry {index} should not be in the log: {error.message}") from None
+    allowed = "released" if actor.kind == "release" else "done"
+    if reason is not None or said["outcome"] != allowed:
+        raise GateError(f"entry {index} has an outcome that the authority did not allow")
+
+
+def labels(replica: Replica, reads: Reads, held: Held) -> Iterator[Listed]:
+    """Every record of a deposit with its label, after the whole deposit was verified.
+
+    Raises:
+        VerificationError, MissingError: A row is damaged, missing, or one too many.
+    """
+    leaves = []
+    for record, _ in reads.records(held.deposit.id):
+        leaves.append(fields.record_leaf(record))
+    _check_root(held, leaves)
+    for record, _ in reads.records(held.deposit.id):
+        yield _label(replica, held, record)
+
+
+def find(replica: Replica, reads: Reads, record: bytes) -> Listed:
+    """One record with its label, proved to be in its deposit.
+
+    Raises:
+        MissingError: It is not in the vault.
+        DeniedError: This identity has no keys of its case.
+        VerificationError: It is damaged.
+    """
+    owner = reads.owner(record)
+    deposit = reads.deposit(owner[0]) if owner else None
+    row = reads.record(record)
+    if owner is None or deposit is None or row is None:
+        raise MissingError("a record is missing from the vault", "run `evault check`")
+    held = hold(replica, reads, deposit)
+    leaves = reads.leaves(deposit.id)
+    # The leaves of the others are taken as they stand: the root tells if one is false.
+    if not 0 <= owner[1] < len(leaves):
+        raise DamageError("a record is not at its place in its deposit")
+    leaves[owner[1]] = fields.record_leaf(row)
+    _check_root(held, leaves)
+    return _label(replica, held, row)
+
+
+def _check_root(held: Held, leaves: list[bytes]) -> None:
+    if len(leaves) != held.actor.body["count"]:
+        raise MissingError(
+            f"a deposit has {len(leaves)} of its {held.actor.body['count']} records",
+            "run `evault check`, and restore the vault from a backup that is not older",
+        )
+    if fields.records_root(leaves).hex() != held.actor.body["records_root"]:
+        raise DamageError(
+            "a record's row is not what its depositor signed",
+            "run `evault check`, and restore the vault from a backup that is not older",
+        )
+
+
+def _label(replica: Replica, held: Held, record: Record) -> Listed:
+    place = Place(ids.parse(replica.vault), held.deposit.case, held.deposit.id, record.id)
+    secret = recordkeys.record_secret(held.secret, record.salt, place)
+    label = Fields.decrypt(
+        recordkeys.label_key(secret, place), place.context(Label.LABEL_KEY), record.label
+    )
+    # A depositor may be anyone with a contact: what they signed is still only what they said.
+    if set(label.values) != set(fields.LABEL_FIELDS) or not _is_label(label.values):
+        raise VerificationError("a record's label does not have its fields")
+    return Listed(place, record, label, held)
+
+
+def _is_label(values: Any) -> bool:
+    size, sha256 = values["size"], values["sha256"]
+    return (
+        type(size) is int
+        and size >= 0
+        and isinstance(sha256, str)
+        and len(sha256) == 64
+        and all(isinstance(values[name], str) for name in ("name", "type"))
+        and (values["title"] is None or isinstance(values["title"], str))
+    )
+
+
+# --- releases -----------------------------------------------------------------------------------
+
+
+def open_record(replica: Replica, listed: Listed, share: bytes, index: int) -> Opened:
+    """Turn a released share into keys, and verify the particulars and all fields with them.
+
+    Args:
+        replica: The verified view.
+        listed: The record.
+        share: The gate's 32 bytes.
+        index: Of the release in the access log.
+
+    Raises:
+        VerificationError: The share is false, or the record is damaged.
+    """
+    place, row = listed.place, listed.row
+    secret = recordkeys.record_secret(listed.held.secret, row.salt, place)
+    key = recordkeys.record_key(secret, share, place)
+    particulars = Fields.decrypt(
+        recordkeys.particulars_key(key, place),
+        place.context(Label.PARTICULARS_KEY),
+        row.particulars,
+    )
+    if not equal(fields.fields_root(listed.label, particulars), row.fields_root):
+        raise DamageError("a record's fields are not those that its depositor committed to")
+    return Opened(listed, particulars, recordkeys.content_key(key, place), index)
+
+
+def content(
+    store: Store, opened: Opened, progress: Callable[[int], None] | None = None
+) -> Iterator[bytes]:
+    """The original bytes of a record, in order; the last step verifies the whole.
+
+    Every block is authenticated when it is yielded. Whether all of it is what was stored is known
+    only when the iterator ends without an error: do not act on it before.
+
+    Raises:
+        VerificationError, MissingError: The content is damaged or missing.
+    """
+    row, label = opened.listed.row, opened.listed.label.values
+    size, place = int(label["size"]), opened.listed.place
+    if row.content_size != container.encrypted_size(padded_size(size, LEAST_CONTENT)):
+        raise DamageError("a record's content does not have the length of its size")
+    decryptor = container.Decryptor(opened.key, place.context(Label.CONTENT_KEY))
+    blake3, sha256, left = Blake3(), Sha256(size), size
+    try:
+        with store.blobs.open(row.blob) as file:
+            for sealed in _stored(file, row):
+                blake3.update(sealed)
+                plain = decryptor.update(sealed)
+                block, padding = plain[:left], plain[left:]
+                left -= len(block)
+                _check_zeros(padding)
+                sha256.update(block)
+                if progress is not None:
+                    progress(len(block))
+                if block:
+                    yield block
+        plain = decryptor.finish()
+        block, padding = plain[:left], plain[left:]
+        _check_zeros(padding)
+        sha256.update(block)
+        if len(block) != left:
+            raise DamageError("a record's content is shorter than its label says")
+        if not equal(blake3.digest(), row.content_digest):
+            raise DamageError("a record's content is not what was stored")
+        if sha256.digest().hex() != label["sha256"]:
+            raise DamageError("a record's content does not have the hash of its label")
+        if block:
+            yield block
+    finally:
+        sha256.close()
+
+
+def _stored(file: BinaryIO, row: Record) -> Iterator[bytes]:
+    file.seek(row.offset)
+    left = row.content_size
+    while left:
+        try:
+            block = file.read(min(_BLOCK, left))
+        except OSError as error:
+            raise FileError(f"cannot read from the vault: {error.strerror}") from None
+        if not block:
+            raise MissingError("a record's content is cut short", "run `evault check`")
+        left -= len(block)
+        yield block
+
+
+def _check_zeros(padding: bytes) -> None:
+    if padding.count(0) != len(padding):
+        raise DamageError("a record's content is longer than its label says")
+
+
+# --- writing where the user asked -----------------------------------------------------------------
+
+
+def write_new(path: Path, blocks: Iterator[bytes]) -> None:
+    """Write a file that is whole, or none at all; an existing one is never replaced.
+
+    Where the system allows it the file has no name until it is complete, so even a killed process
+    leaves nothing behind.
+
+    Raises:
+        FileError: It exists already, or cannot be written.
+        VerificationError: The blocks end in a failed check; no file remains.
+    """
+    if os.path.lexists(path):
+        raise FileError(f"{path} exists already", "choose another place with -o")
+    try:
+        _write_nameless(path, blocks)
+    except FileExistsError:
+        raise FileError(f"{path} exists already", "choose another place with -o") from None
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _write_nameless(path: Path, blocks: Iterator[bytes]) -> None:
+    flag = getattr(os, "O_TMPFILE", None)
+    folder = path.parent
+    descriptor = -1
+    if flag is not None:
+        with suppress(OSError):
+            descriptor = os.open(folder, os.O_WRONLY | flag, 0o600)
+    if descriptor < 0:
+        _write_named(path, blocks)
+        return
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        _pour(file, blocks)
+        source = f"/proc/self/fd/{file.fileno()}"
+        os.link(source, path, follow_symlinks=True)
+
+
+def _write_named(path: Path, blocks: Iterator[bytes]) -> None:
+    fresh = path.with_name(f".{os.urandom(8).hex()}.part")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            _pour(file, blocks)
+        os.link(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _pour(file: Any, blocks: Iterator[bytes]) -> None:
+    for block in blocks:
+        view = memoryview(block)
+        while view:
+            view = view[file.write(view) :]
+    os.fsync(file.fileno())
+
+
+def safe_name(name: str) -> Path:
+    """A relative path for a record's name that leads nowhere but down.
+
+    Parts that mean something to a file system (`..`, empty, a drive) and characters that mean
+    something to a terminal are replaced; long parts are cut to 255 bytes, keeping the ending.
+    """
+    parts = []
+    for part in name.replace("\\", "/").split("/"):
+        clean = "".join("_" if _unsafe(char) else char for char in part).strip()
+        if clean in {"", ".", ".."}:
+            continue
+        parts.append(_cut(clean))
+    return Path(*parts) if parts else Path("record")
+
+
+def _unsafe(char: str) -> bool:
+    import unicodedata
+
+    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} or char in ':*?"<>|'
+
+
+def _cut(part: str) -> str:
+    if len(part.encode()) <= 255:
+        return part
+    stem, dot, ending = part.rpartition(".")
+    ending = dot + ending if dot and len(ending.encode()) <= 20 else ""
+    stem = part[: len(part) - len(ending)]
+    return stem.encode()[: 255 - len(ending.encode())].decode("utf-8", "ignore") + ending

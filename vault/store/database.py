@@ -1,0 +1,490 @@
+"""Reads and writes of the tables.
+
+`Store.read()` gives one consistent snapshot; `Store.write()` the only writer, for one transaction.
+Statements are built once; rows come and go in batches, so memory does not grow with the vault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    bindparam,
+    create_engine,
+    event,
+    exc,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from vault.errors import BusyError, DamageError, Error, FileError, MissingError, ReadOnlyError
+from vault.model import Deposit, Record
+from vault.note import ACCESS, AUTHORITY
+from vault.store import folder, tables
+from vault.store.blobs import Blobs
+
+_LOGS = {AUTHORITY: 0, ACCESS: 1}
+_BATCH = 1000
+_DATABASE = "vault.db"
+_WAIT = 5.0
+
+_HEAD = select(tables.log_head.c.note).where(tables.log_head.c.log == bindparam("log"))
+_ENTRY = select(tables.log_entry.c.raw).where(
+    tables.log_entry.c.log == bindparam("log"), tables.log_entry.c.position == bindparam("at")
+)
+_ENTRIES = (
+    select(tables.log_entry.c.position, tables.log_entry.c.raw)
+    .where(
+        tables.log_entry.c.log == bindparam("log"),
+        tables.log_entry.c.position >= bindparam("start"),
+        tables.log_entry.c.position < bindparam("stop"),
+    )
+    .order_by(tables.log_entry.c.position)
+)
+_NODE = select(tables.log_node.c.hash).where(
+    tables.log_node.c.log == bindparam("log"),
+    tables.log_node.c.level == bindparam("level"),
+    tables.log_node.c.position == bindparam("at"),
+)
+_NODES = select(tables.log_node).order_by(
+    tables.log_node.c.log, tables.log_node.c.level, tables.log_node.c.position
+)
+_NOTE_ID = select(tables.log_entry.c.position).where(
+    tables.log_entry.c.note_id == bindparam("note_id")
+)
+_NOTE_IDS = select(tables.log_entry.c.log, tables.log_entry.c.position, tables.log_entry.c.note_id)
+_LENGTH = select(func.count()).where(tables.log_entry.c.log == bindparam("log"))
+_DEPOSIT = select(tables.deposit).where(tables.deposit.c.id == bindparam("id"))
+_DEPOSITS = select(tables.deposit).order_by(tables.deposit.c.entry)
+_OWNER = select(tables.record.c.deposit, tables.record.c.position).where(
+    tables.record.c.id == bindparam("id")
+)
+_RECORD = select(tables.record).where(tables.record.c.id == bindparam("id"))
+_RECORDS = (
+    select(tables.record)
+    .where(
+        tables.record.c.deposit == bindparam("deposit"),
+        tables.record.c.position >= bindparam("start"),
+    )
+    .order_by(tables.record.c.position)
+    .limit(_BATCH)
+)
+_LEAVES = (
+    select(tables.record.c.leaf)
+    .where(tables.record.c.deposit == bindparam("deposit"))
+    .order_by(tables.record.c.position)
+)
+_RECORD_IDS = select(tables.record.c.id).where(
+    tables.record.c.id >= bindparam("low"), tables.record.c.id <= bindparam("high")
+)
+_STRAYS = select(func.count()).where(tables.record.c.deposit.not_in(select(tables.deposit.c.id)))
+_COUNT = select(func.count()).select_from(tables.record)
+_BLOB_USED = select(tables.record.c.id).where(tables.record.c.blob == bindparam("blob")).limit(1)
+
+_ADD_ENTRY = insert(tables.log_entry)
+_ADD_NODES = insert(tables.log_node)
+_ADD_DEPOSIT = insert(tables.deposit)
+_ADD_RECORDS = insert(tables.record)
+_SET_HEAD = upsert(tables.log_head)
+_SET_HEAD = _SET_HEAD.on_conflict_do_update(
+    index_elements=["log"], set_={"note": _SET_HEAD.excluded.note}
+)
+
+
+class Reads:
+    """What can be asked of the store, all from one snapshot. Nothing of it is verified."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def head(self, log: str) -> bytes:
+        """The signed head of a log.
+
+        Raises:
+            MissingError: There is none.
+        """
+        found = self._connection.execute(_HEAD, {"log": _LOGS[log]}).scalar()
+        if found is None:
+            raise MissingError(f"the head of the {log} log is missing")
+        return bytes(found)
+
+    def length(self, log: str) -> int:
+        """How many entries of a log are stored."""
+        return int(self._connection.execute(_LENGTH, {"log": _LOGS[log]}).scalar_one())
+
+    def entry(self, log: str, index: int) -> bytes:
+        """The bytes of one entry.
+
+        Raises:
+            MissingError: It is not there.
+        """
+        found = self._connection.execute(_ENTRY, {"log": _LOGS[log], "at": index}).scalar()
+        if found is None:
+            raise MissingError(f"entry {index} of the {log} log is missing")
+        return bytes(found)
+
+    def entries(self, log: str, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """Index and bytes of the entries from `start` up to and without `stop`, in order.
+
+        Raises:
+            MissingError: One is not there.
+        """
+        at = start
+        while at < stop:
+            upto = min(at + _BATCH, stop)
+            rows = self._connection.execute(
+                _ENTRIES, {"log": _LOGS[log], "start": at, "stop": upto}
+            ).all()
+            for position, raw in rows:
+                if position != at:
+                    break
+                yield at, bytes(raw)
+                at += 1
+            if at != upto:
+                raise MissingError(f"entry {at} of the {log} log is missing")
+
+    def node(self, log: str, level: int, index: int) -> bytes:
+        """The hash of a full subtree of a log.
+
+        Raises:
+            MissingError: It is not there.
+        """
+        key = {"log": _LOGS[log], "level": level, "at": index}
+        found = self._connection.execute(_NODE, key).scalar()
+        if found is None:
+            raise MissingError(f"a node of the {log} log is missing")
+        return bytes(found)
+
+    def nodes(self) -> Iterator[tuple[str, int, int, bytes]]:
+        """All nodes: log, level, index, hash."""
+        names = {number: name for name, number in _LOGS.items()}
+        result = self._connection.execute(_NODES, execution_options={"yield_per": _BATCH})
+        for log, level, position, hashed in result:
+            yield names[log], level, position, bytes(hashed)
+
+    def note_ids(self) -> Iterator[tuple[str, int, bytes]]:
+        """Log, index and note-id hash of every entry, as the index of used ids has them."""
+        names = {number: name for name, number in _LOGS.items()}
+        result = self._connection.execute(_NOTE_IDS, execution_options={"yield_per": _BATCH})
+        for log, position, note_id in result:
+            yield names[log], position, bytes(note_id)
+
+    def used(self, note_id: bytes) -> bool:
+        """Whether an entry with this note-id hash (32 bytes) is in either log."""
+        return self._connection.execute(_NOTE_ID, {"note_id": note_id}).first() is not None
+
+    def deposit(self, deposit: bytes) -> Deposit | None:
+        """A deposit by its 16-byte id."""
+        row = self._connection.execute(_DEPOSIT, {"id": deposit}).first()
+        return None if row is None else _deposit(row)
+
+    def deposits(self) -> list[Deposit]:
+        """All deposits, oldest first."""
+        return [_deposit(row) for row in self._connection.execute(_DEPOSITS)]
+
+    def owner(self, record: bytes) -> tuple[bytes, int] | None:
+        """The deposit of a record (16-byte id) and its place there."""
+        row = self._connection.execute(_OWNER, {"id": record}).first()
+        return None if row is None else (bytes(row[0]), int(row[1]))
+
+    def record(self, record: bytes) -> Record | None:
+        """A record by its 16-byte id."""
+        row = self._connection.execute(_RECORD, {"id": record}).first()
+        return None if row is None else _record(row)
+
+    def records(self, deposit: bytes) -> Iterator[tuple[Record, bytes]]:
+        """Each record of a deposit, in order, with its stored leaf hash."""
+        start = 0
+        while True:
+            rows = self._connection.execute(_RECORDS, {"deposit": deposit, "start": start}).all()
+            for row in rows:
+                yield _record(row), bytes(row.leaf)
+            if len(rows) < _BATCH:
+                return
+            start = rows[-1].position + 1
+
+    def leaves(self, deposit: bytes) -> list[bytes]:
+        """The stored leaf hashes of a deposit's records, in order."""
+        result = self._connection.execute(_LEAVES, {"deposit": deposit})
+        return [bytes(leaf) for leaf in result.scalars()]
+
+    def record_ids(self, low: bytes, high: bytes, most: int = 10) -> list[bytes]:
+        """The ids of up to `most` records between two ids."""
+        query = _RECORD_IDS.limit(most)
+        found = self._connection.execute(query, {"low": low, "high": high}).scalars()
+        return [bytes(record) for record in found]
+
+    def record_count(self) -> int:
+        """How many records there are."""
+        return int(self._connection.execute(_COUNT).scalar_one())
+
+    def strays(self) -> int:
+        """How many records belong to no deposit."""
+        return int(self._connection.execute(_STRAYS).scalar_one())
+
+    def blob_used(self, blob: bytes) -> bool:
+        """Whether a record names this blob."""
+        return self._connection.execute(_BLOB_USED, {"blob": blob}).first() is not None
+
+    def sound(self) -> list[str]:
+        """What the database says of its own pages and keys; nothing if they are sound."""
+        rows = self._connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars().all()
+        return [str(row) for row in rows if row != "ok"]
+
+
+class Writes(Reads):
+    """The one writer, within its transaction."""
+
+    def append(
+        self,
+        log: str,
+        index: int,
+        raw: bytes,
+        note_id: bytes,
+        nodes: Iterable[tuple[int, int, bytes]],
+    ) -> None:
+        """Store an entry and the tree nodes that it completes.
+
+        Args:
+            log: Which log.
+            index: Its place, the log's length so far.
+            raw: The entry's bytes.
+            note_id: The hash of its note's id.
+            nodes: Level, index, hash.
+
+        Raises:
+            BusyError: The note id or the index is taken.
+        """
+        number = _LOGS[log]
+        self._connection.execute(
+            _ADD_ENTRY, {"log": number, "position": index, "note_id": note_id, "raw": raw}
+        )
+        self._connection.execute(
+            _ADD_NODES,
+            [
+                {"log": number, "level": level, "position": at, "hash": hashed}
+                for level, at, hashed in nodes
+            ],
+        )
+
+    def set_head(self, log: str, note: bytes) -> None:
+        """Replace the signed head of a log."""
+        self._connection.execute(_SET_HEAD, {"log": _LOGS[log], "note": note})
+
+    def add_deposit(self, deposit: Deposit) -> None:
+        """Store a deposit, before its records."""
+        self._connection.execute(
+            _ADD_DEPOSIT,
+            {
+                "id": deposit.id,
+                "case_id": deposit.case,
+                "epoch": deposit.epoch,
+                "gate_epoch": deposit.gate_epoch,
+                "case_seal": deposit.case_seal,
+                "gate_seal": deposit.gate_seal,
+                "entry": deposit.entry,
+                "count": deposit.count,
+            },
+        )
+
+    def add_records(self, deposit: bytes, start: int, rows: Sequence[tuple[Record, bytes]]) -> None:
+        """Store a batch of records with their leaf hashes.
+
+        Args:
+            deposit: Its 16-byte id.
+            start: The place of the first in the deposit.
+            rows: At most about a thousand, to bound the memory.
+        """
+        self._connection.execute(
+            _ADD_RECORDS,
+            [
+                {
+                    "id": record.id,
+                    "deposit": deposit,
+                    "position": start + number,
+                    "salt": record.salt,
+                    "leaf": leaf,
+                    "content_digest": record.content_digest,
+                    "content_size": record.content_size,
+                    "fields_root": record.fields_root,
+                    "blob": record.blob,
+                    "offset": record.offset,
+                    "label": record.label,
+                    "particulars": record.particulars,
+                }
+                for number, (record, leaf) in enumerate(rows)
+            ],
+        )
+
+
+class Store:
+    """A vault's bytes on this machine's disk.
+
+    Args:
+        path: The vault's folder.
+        fresh: True while it is being made and is not declared a vault yet.
+
+    Raises:
+        NoVaultError, MalformedError, FileError: as `folder.check_format`.
+        MissingError: The folder has no database.
+    """
+
+    def __init__(self, path: Path, *, fresh: bool = False) -> None:
+        if not fresh:
+            folder.check_format(path)
+        if not (path / _DATABASE).exists():
+            raise MissingError("the vault's database is missing", "restore it from a backup")
+        self.path = path
+        self.blobs = Blobs(path / "blobs")
+        self._engine = _engine(path / _DATABASE)
+
+    @classmethod
+    def create(cls, path: Path) -> Store:
+        """Make an empty store in a new folder.
+
+        The folder is declared a vault by `finish`, so that half a vault is never taken for one.
+
+        Raises:
+            FileError: Something is there already, or it cannot be made.
+            NetworkFolderError: It would be on a network file system.
+        """
+        folder.create(path)
+        blobs = Blobs(path / "blobs")
+        with _translated():
+            blobs.prepare()
+            engine = _engine(path / _DATABASE)
+            tables.metadata.create_all(engine)
+            engine.dispose()
+        return cls(path, fresh=True)
+
+    def finish(self) -> None:
+        """Declare the folder a vault."""
+        with _translated():
+            folder.write_format(self.path)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Reads]:
+        """One consistent snapshot.
+
+        Raises:
+            BusyError, DamageError, FileError: as the database has it.
+        """
+        with _translated(), self._engine.connect() as connection, connection.begin():
+            yield Reads(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Writes]:
+        """The write lock and one transaction: everything is kept, or nothing.
+
+        Raises:
+            BusyError: Another process holds the lock.
+            ReadOnlyError: The vault cannot be written.
+            DamageError, FileError: as the database has it.
+        """
+        with _translated():
+            connection = self._engine.connect().execution_options(evault_write=True)
+            with connection, connection.begin():
+                yield Writes(connection)
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _WAIT})
+
+    @event.listens_for(engine, "connect")
+    def _connected(raw: Any, _record: Any) -> None:
+        # The driver's own transaction handling would begin too late; see `_begun`.
+        raw.isolation_level = None
+        cursor = raw.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "secure_delete=ON",
+            "foreign_keys=ON",
+            "trusted_schema=OFF",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        # A writer takes the lock at once: two that read first and write later could deadlock.
+        write = connection.get_execution_options().get("evault_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _deposit(row: Any) -> Deposit:
+    return Deposit(
+        bytes(row.id),
+        bytes(row.case_id),
+        row.epoch,
+        row.gate_epoch,
+        bytes(row.case_seal),
+        bytes(row.gate_seal),
+        row.entry,
+        row.count,
+    )
+
+
+def _record(row: Any) -> Record:
+    return Record(
+        id=bytes(row.id),
+        salt=bytes(row.salt),
+        label=bytes(row.label),
+        particulars=bytes(row.particulars),
+        content_digest=bytes(row.content_digest),
+        content_size=row.content_size,
+        fields_root=bytes(row.fields_root),
+        blob=bytes(row.blob),
+        offset=row.offset,
+    )
+
+
+_WORDS: Sequence[tuple[str, type[Error], str, str]] = (
+    ("locked", BusyError, "another process holds the vault", "try again in a moment"),
+    ("busy", BusyError, "another process holds the vault", "try again in a moment"),
+    ("full", FileError, "the disk is full: nothing was changed", "free some space and try again"),
+    (
+        "readonly",
+        ReadOnlyError,
+        "the vault cannot be written, so nothing can be logged and nothing is released",
+        "check the folder's permissions and the disk",
+    ),
+    ("malformed", DamageError, "the vault's database is damaged", "restore it from a backup"),
+    ("not a database", DamageError, "the vault's database is damaged", "restore it from a backup"),
+    ("no such table", DamageError, "the vault's database is damaged", "restore it from a backup"),
+    ("no such column", DamageError, "the vault's database is damaged", "restore it from a backup"),
+)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what the database and the file system raise into the vault's own words."""
+    try:
+        yield
+    except exc.IntegrityError:
+        raise BusyError(
+            "an id or an index in the vault is taken already", "try again with a fresh act"
+        ) from None
+    except exc.DBAPIError as error:
+        said = str(error.orig)
+        for word, kind, message, hint in _WORDS:
+            if word in said:
+                raise kind(message, hint) from None
+        raise FileError(f"the vault's database cannot be used: {said}") from None
+    except exc.SQLAlchemyError as error:
+        raise DamageError(f"the vault's database is damaged: {type(error).__name__}") from None
+    except OSError as error:
+        raise FileError(f"the vault cannot be used: {error.strerror}") from None
