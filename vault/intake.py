@@ -145,6 +145,22 @@ def survey(paths: Sequence[Path]) -> Survey:
     return Survey(sources, odd, size)
 
 
+def all_of(sources: Sequence[Path | Source]) -> list[Source]:
+    """What there is below some paths, provided that all of it can be stored.
+
+    Raises:
+        FileError, UsageError: as `survey`, or something in a folder cannot be stored.
+    """
+    taken = [source for source in sources if isinstance(source, Source)]
+    paths = [path for path in sources if not isinstance(path, Source)]
+    if paths:
+        found = survey(paths)
+        for path, reason in found.odd:
+            raise FileError(f"cannot store {_shown(path)}: {reason}", "nothing was stored")
+        taken += found.sources
+    return taken
+
+
 def open_source(source: Source) -> Opened:
     """Open a source for reading.
 
@@ -154,7 +170,7 @@ def open_source(source: Source) -> Opened:
     if source.path is None:
         if source.stream is None:
             raise ValueError("a source has a path or a stream")
-        return Opened(source, source.stream, None, {"method": _seen(source.method)})
+        return Opened(source, source.stream, None, {"method": observed(source.method)})
     try:
         # Without waiting: a pipe put in the file's place must not hold us up.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -223,12 +239,12 @@ def surroundings() -> Mapping[str, Any]:
     versions = {name: metadata.version(name) for name in ("cryptography", "blake3", "argon2-cffi")}
     zone = time.strftime("%z")
     return {
-        "clock_synchronised": _seen(_synchronised()),
-        "clock_zone": _seen(f"{zone[:3]}:{zone[3:]}"),
-        "os": _seen(f"{platform.system()} {platform.release()}"),
-        "python": _seen(platform.python_version()),
-        "tool": _seen(f"evault {_version()}"),
-        "tool_libraries": _seen(versions),
+        "clock_synchronised": observed(_synchronised()),
+        "clock_zone": observed(f"{zone[:3]}:{zone[3:]}"),
+        "os": observed(f"{platform.system()} {platform.release()}"),
+        "python": observed(platform.python_version()),
+        "tool": observed(f"evault {_version()}"),
+        "tool_libraries": observed(versions),
     }
 
 
@@ -280,17 +296,17 @@ def _unfit(path: Path, found: os.stat_result) -> str:
 
 def _observe(source: Source, found: os.stat_result, descriptor: int) -> dict[str, Any]:
     path = source.path or Path()
-    observed = {
-        "method": _seen(source.method),
-        "file_mode": _seen(stat.filemode(found.st_mode)),
-        "file_modified": _seen(_nanoseconds(found.st_mtime_ns)),
-        "file_changed": _seen(_nanoseconds(found.st_ctime_ns)),
-        "name_raw": _seen(base64.b64encode(source.raw_name).decode()),
-        "path": _seen(_text(os.fsencode(path.absolute()))),
+    known = {
+        "method": observed(source.method),
+        "file_mode": observed(stat.filemode(found.st_mode)),
+        "file_modified": observed(_nanoseconds(found.st_mtime_ns)),
+        "file_changed": observed(_nanoseconds(found.st_ctime_ns)),
+        "name_raw": observed(base64.b64encode(source.raw_name).decode()),
+        "path": observed(_text(os.fsencode(path.absolute()))),
     }
     born = getattr(found, "st_birthtime_ns", None)
     if born is not None:
-        observed["file_created"] = _seen(_nanoseconds(born))
+        known["file_created"] = observed(_nanoseconds(born))
     if hasattr(os, "listxattr"):
         try:
             names = os.listxattr(descriptor)
@@ -299,13 +315,14 @@ def _observe(source: Source, found: os.stat_result, descriptor: int) -> dict[str
             values = {}
         if values:
             # Names come from the file system and need not be ASCII, so they are no JSON keys.
-            observed["file_attributes"] = _seen(
+            known["file_attributes"] = observed(
                 [[_text(os.fsencode(n)), base64.b64encode(v).decode()] for n, v in values.items()]
             )
-    return observed
+    return known
 
 
-def _seen(value: Any) -> dict[str, Any]:
+def observed(value: Any) -> dict[str, Any]:
+    """A value of the particulars that the program saw for itself."""
     return {"basis": "observed", "value": value}
 
 

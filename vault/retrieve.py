@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import Any, BinaryIO
 from keys import container
 from keys.derive import Label, equal, padded_size, u64
 from keys.digest import Blake3, Sha256
+from keys.identity import Identity
 from vault import fields, ids, note, recordkeys
 from vault.authority import judge
 from vault.deposit import LEAST_CONTENT
@@ -31,9 +33,9 @@ from vault.errors import (
     VerificationError,
 )
 from vault.fields import Fields
-from vault.log import entry
+from vault.log import entry, merkle
 from vault.log.entry import Opener
-from vault.message import open_secret
+from vault.message import Answer, open_secret
 from vault.model import Deposit, Record
 from vault.note import ACCESS, Note
 from vault.recordkeys import Place
@@ -276,11 +278,10 @@ def _is_label(values: Any) -> bool:
 # --- releases -----------------------------------------------------------------------------------
 
 
-def open_record(replica: Replica, listed: Listed, share: bytes, index: int) -> Opened:
+def open_record(listed: Listed, share: bytes, index: int) -> Opened:
     """Turn a released share into keys, and verify the particulars and all fields with them.
 
     Args:
-        replica: The verified view.
         listed: The record.
         share: The gate's 32 bytes.
         index: Of the release in the access log.
@@ -299,6 +300,40 @@ def open_record(replica: Replica, listed: Listed, share: bytes, index: int) -> O
     if not equal(fields.fields_root(listed.label, particulars), row.fields_root):
         raise DamageError("a record's fields are not those that its depositor committed to")
     return Opened(listed, particulars, recordkeys.content_key(key, place), index)
+
+
+def open_released(
+    replica: Replica,
+    identity: Identity,
+    reads: Reads,
+    answer: Answer,
+    case: str,
+    records: list[str],
+) -> Iterator[Opened]:
+    """Open what the gate released, after finding the release in the verified log.
+
+    Args:
+        replica: The verified view, caught up.
+        identity: To whom it was released.
+        reads: A snapshot.
+        answer: The gate's.
+        case: The case's id.
+        records: The ids that were asked for, in order.
+
+    Raises:
+        GateError: The log says something else than what was asked for.
+        VerificationError, MissingError: A share is false, or a record is damaged.
+    """
+    actor, _ = open_act(replica, reads, answer.index, case)
+    if actor.body["records"] != records or actor.device != identity.device:
+        raise GateError("the gate logged another release than the one that was asked for")
+    leaf = merkle.leaf_hash(answer.entry)
+    shares = identity.sealing.open(answer.sealed, Label.RELEASE, ids.parse(replica.vault), leaf)
+    if len(shares) != 32 * len(records):
+        raise GateError("the gate released another number of shares than it was asked for")
+    for number, record in enumerate(records):
+        listed = find(replica, reads, ids.parse(record))
+        yield open_record(listed, shares[32 * number : 32 * number + 32], answer.index)
 
 
 def content(
@@ -401,8 +436,13 @@ def _write_nameless(path: Path, blocks: Iterator[bytes]) -> None:
         return
     with os.fdopen(descriptor, "wb", buffering=0) as file:
         _pour(file, blocks)
-        source = f"/proc/self/fd/{file.fileno()}"
-        os.link(source, path, follow_symlinks=True)
+        parent = os.open(folder, os.O_RDONLY)
+        try:
+            # Only with a folder's descriptor does the call follow the link to the nameless file.
+            source = f"/proc/self/fd/{file.fileno()}"
+            os.link(source, path.name, dst_dir_fd=parent, follow_symlinks=True)
+        finally:
+            os.close(parent)
 
 
 def _write_named(path: Path, blocks: Iterator[bytes]) -> None:
@@ -431,18 +471,21 @@ def safe_name(name: str) -> Path:
     something to a terminal are replaced; long parts are cut to 255 bytes, keeping the ending.
     """
     parts = []
-    for part in name.replace("\\", "/").split("/"):
-        clean = "".join("_" if _unsafe(char) else char for char in part).strip()
-        if clean in {"", ".", ".."}:
+    for part in name.split("/"):
+        clean = "".join("_" if _unsafe(char) else char for char in part)
+        if clean.strip() in {"", ".", ".."}:
             continue
         parts.append(_cut(clean))
     return Path(*parts) if parts else Path("record")
 
 
-def _unsafe(char: str) -> bool:
-    import unicodedata
+_CONTROL = frozenset(("Cc", "Cs", "Zl", "Zp"))
+_FORBIDDEN = frozenset('\\:*?"<>|' if os.name == "nt" else "\\")
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
-    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} or char in ':*?"<>|'
+
+def _unsafe(char: str) -> bool:
+    return char in _FORBIDDEN or char in _BIDI or unicodedata.category(char) in _CONTROL
 
 
 def _cut(part: str) -> str:

@@ -1,0 +1,577 @@
+"""An unlocked member at work: the public way into a vault.
+
+    with Session.open(path, identity, home) as session:
+        case = session.open_case("Raids in April")
+        session.add([Path("statement.pdf")], case.id)
+
+A session holds a member's identity, its verified view of the vault, and a gate. It catches up with
+the vault before each act and verifies what the gate answers. It never asks and never prints.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from keys.identity import Identity, parse_contact
+from vault import deposit, ids, intake, note, retrieve, statements
+from vault.authority import Authority, apply
+from vault.authority.apply import NOTHING
+from vault.authority.judge import denied
+from vault.client import Client
+from vault.deposit import Description, Progress, Stored
+from vault.errors import (
+    AmbiguousError,
+    MalformedError,
+    NotFoundError,
+    UnknownVaultError,
+    UsageError,
+)
+from vault.gate import LEVEL, Clock, found, gate_note
+from vault.intake import Source
+from vault.keyring import Keyring
+from vault.local import Local
+from vault.log import checkpoint, merkle
+from vault.model import AUDITORS, FIXED_GROUPS, GATE, MEMBERS, Case, Member, Role
+from vault.note import ACCESS, AUTHORITY, MAX_RECORDS, PURPOSES
+from vault.replica import Replica, fingerprint
+from vault.retrieve import Listed, Opened
+from vault.store import Store
+from vault.store.folder import refuse_network
+
+
+@dataclass(frozen=True, slots=True)
+class Titled:
+    """A case with its title, where this member can read it."""
+
+    case: Case
+    title: str | None
+
+    @property
+    def id(self) -> str:
+        """The case's id."""
+        return self.case.id
+
+
+class Session:
+    """One member's work in one vault. Use `open`, `create` or `join`.
+
+    Args:
+        store: The vault's bytes.
+        identity: The member's device.
+        local: Its local state.
+        replica: Its verified view.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self, store: Store, identity: Identity, local: Local, replica: Replica, clock: Clock
+    ) -> None:
+        self.store = store
+        self.identity = identity
+        self.local = local
+        self.replica = replica
+        self._client = Client(store, identity, replica, clock)
+
+    # --- beginning ------------------------------------------------------------------------------
+
+    @classmethod
+    def open(
+        cls, path: Path, identity: Identity, home: Path, *, clock: Clock = time.time
+    ) -> Session:
+        """Open a vault that this identity has joined, and catch up with it.
+
+        Args:
+            path: The vault's folder.
+            identity: The member's device.
+            home: The folder for local state.
+            clock: Seconds since the epoch.
+
+        Raises:
+            NoVaultError, MalformedError: There is no vault, or one of a newer format.
+            UnknownVaultError: This identity has not joined it.
+            RolledBackError, ForkedError, LogError: It shows less or something else than before.
+            VerificationError: It is damaged.
+        """
+        store = Store(path)
+        try:
+            vault = _vault_id(store)
+            local = Local(home, identity, vault)
+            pins = local.pins()
+            replica = Replica(identity, local, vault, pins.fingerprint, pins.heads)
+            session = cls(store, identity, local, replica, clock)
+            session.catch_up()
+        except BaseException:
+            store.close()
+            raise
+        return session
+
+    @classmethod
+    def create(
+        cls, path: Path, identity: Identity, home: Path, *, clock: Clock = time.time
+    ) -> Session:
+        """Create a vault; its founder is its first steward and an advocate.
+
+        Raises:
+            FileError: Something is there already, or it cannot be made.
+            NetworkFolderError: The folder is on a network file system.
+        """
+        vault = ids.show(ids.draw())
+        local = Local(home, identity, vault)
+        at = int(clock())
+        genesis, epochs = statements.genesis(identity, vault, at)
+        gate = gate_note(
+            identity,
+            note.origin(vault, AUTHORITY),
+            genesis,
+            outcome="done",
+            why=None,
+            at=at,
+            authority=NOTHING,
+            access=NOTHING,
+        )
+        after = apply(None, genesis, gate)
+        store = Store.create(path)
+        try:
+            found(
+                store,
+                genesis,
+                gate,
+                after,
+                members=epochs[MEMBERS],
+                gate_epoch=epochs[GATE],
+            )
+            replica = Replica(identity, local, vault, fingerprint(genesis), {})
+            session = cls(store, identity, local, replica, clock)
+            session.catch_up()
+            store.finish()
+        except BaseException:
+            store.close()
+            raise
+        return session
+
+    @classmethod
+    def join(
+        cls,
+        path: Path,
+        identity: Identity,
+        home: Path,
+        fingerprint: str,
+        *,
+        clock: Clock = time.time,
+    ) -> Session:
+        """Open a vault for the first time, trusting nothing but a fingerprint.
+
+        Args:
+            path: The vault's folder.
+            identity: The new member's device.
+            home: The folder for local state.
+            fingerprint: 64 hex digits, compared out of band; spaces do not matter.
+            clock: Seconds since the epoch.
+
+        Raises:
+            UnknownVaultError: The vault has another fingerprint.
+            LockedError: This identity is no member.
+            NetworkFolderError: The folder is on a network file system.
+            NoVaultError, MalformedError, VerificationError: as `open`.
+        """
+        wanted = "".join(fingerprint.split()).lower()
+        if len(wanted) != 64 or set(wanted) - set("0123456789abcdef"):
+            raise UsageError("a fingerprint has 64 hexadecimal digits", "copy all of it")
+        refuse_network(path)
+        store = Store(path)
+        try:
+            vault = _vault_id(store)
+            local = Local(home, identity, vault)
+            heads = local.pins().heads if local.joined() else {}
+            replica = Replica(identity, local, vault, wanted, heads)
+            session = cls(store, identity, local, replica, clock)
+            session.catch_up()
+            session.settle()
+        except BaseException:
+            store.close()
+            raise
+        return session
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- looking --------------------------------------------------------------------------------
+
+    @property
+    def authority(self) -> Authority:
+        """What is known of members, cases and rights."""
+        return self.replica.authority
+
+    @property
+    def member(self) -> Member:
+        """Whose session this is.
+
+        Raises:
+            DeniedError: The identity is not a member's any more.
+        """
+        return self.authority.member_of(self.identity.device)
+
+    @property
+    def fingerprint(self) -> str:
+        """The vault's fingerprint: 64 hex digits."""
+        return self.replica.fingerprint
+
+    def now(self) -> int:
+        """Seconds since the epoch."""
+        return self._client.now()
+
+    def catch_up(self) -> None:
+        """Verify what is new in the vault. See `vault.replica`."""
+        self._client.catch_up()
+
+    def members(self) -> list[Member]:
+        """All members, in the order in which they were added."""
+        return sorted(self.authority.members.values(), key=lambda member: member.added)
+
+    def cases(self) -> list[Titled]:
+        """All cases, oldest first; titles only of those that this member holds."""
+        cases = sorted(self.authority.cases.values(), key=lambda case: case.opened)
+        return [self._titled(case) for case in cases]
+
+    def find_member(self, text: str) -> Member:
+        """A member by id, the beginning of it, or name.
+
+        Raises:
+            NotFoundError, AmbiguousError: None or several fit.
+        """
+        return _one(
+            "member",
+            text,
+            {member.id: (member, (member.name,)) for member in self.authority.members.values()},
+        )
+
+    def find_case(self, text: str) -> Titled:
+        """A case by id, the beginning of it, title or reference.
+
+        Raises:
+            NotFoundError, AmbiguousError: None or several fit.
+        """
+        titled = self.cases()
+        return _one(
+            "case", text, {found.id: (found, (found.title, found.case.ref)) for found in titled}
+        )
+
+    def find_record(self, text: str) -> str:
+        """The id of a record by its id or the beginning of it.
+
+        Raises:
+            NotFoundError, AmbiguousError: None or several fit.
+        """
+        if len(text) >= 4:
+            try:
+                low, high = ids.bounds(text.lower())
+            except MalformedError:
+                low = high = b""
+            with self._client.view() as reads:
+                several = reads.record_ids(low, high)
+            if len(several) == 1:
+                return ids.show(several[0])
+            if several:
+                raise AmbiguousError(
+                    f"more than one record begins with {text!r}", "give more of its id"
+                )
+        raise NotFoundError(f"no record {text!r}", "see `evault list`")
+
+    def records(self, case: str | None = None) -> Iterator[Listed]:
+        """The labels of all records that this member may see, oldest first.
+
+        Args:
+            case: Only of this case.
+
+        Raises:
+            VerificationError, MissingError: One is damaged or missing.
+            DeniedError: This member does not hold the case that was asked for.
+        """
+        if case is not None and not self._holds(case):
+            raise denied("not-holder")
+        with self._client.view() as reads:
+            for found in reads.deposits():
+                name = ids.show(found.case)
+                if (case is None or case == name) and self._holds(name):
+                    held = retrieve.hold(self.replica, reads, found)
+                    yield from retrieve.labels(self.replica, reads, held)
+
+    def record(self, record: str) -> Listed:
+        """The label of one record.
+
+        Raises:
+            DeniedError: This member does not hold its case.
+            VerificationError, MissingError: It is damaged or missing.
+        """
+        with self._client.view() as reads:
+            owner = reads.owner(ids.parse(record))
+            found = reads.deposit(owner[0]) if owner else None
+            if found is not None and not self._holds(ids.show(found.case)):
+                raise denied("not-holder")
+            return retrieve.find(self.replica, reads, ids.parse(record))
+
+    # --- membership and cases -------------------------------------------------------------------
+
+    def add_member(self, contact: bytes, roles: Sequence[Role]) -> Member:
+        """Add a member.
+
+        Args:
+            contact: The text of their contact.
+            roles: At least one.
+
+        Raises:
+            MalformedError, VerificationError: The contact is not one, or is not to be trusted.
+            DeniedError: This member may not, or theirs is a member already.
+        """
+        new = parse_contact(contact)
+        self._client.state(
+            "member-added",
+            lambda: statements.member_added(self.authority, self._keyring, new, roles),
+        )
+        return self.authority.members[new.device]
+
+    def open_case(
+        self, title: str, ref: str | None = None, *, holders: Sequence[str] = ()
+    ) -> Titled:
+        """Open a case, whose first holder is this member.
+
+        Args:
+            title: For its holders only.
+            ref: A short reference that all members see.
+            holders: Further holders' ids. An attorney names an advocate.
+
+        Raises:
+            DeniedError: This member may not.
+        """
+        if not title.strip():
+            raise UsageError("a case has a title", "give it in quotes")
+        case = ids.show(ids.draw())
+        names = [self.member.id, *(name for name in holders if name != self.member.id)]
+        self._client.state(
+            "case-opened",
+            lambda: statements.case_opened(self.authority, case, title, ref, names),
+        )
+        return self._titled(self.authority.cases[case])
+
+    def grant(self, case: str, member: str) -> None:
+        """Make a member a holder of a case.
+
+        Raises:
+            DeniedError: This member may not, or the other holds it already.
+        """
+        self._client.state(
+            "case-granted",
+            lambda: statements.case_granted(self.authority, self._keyring, case, member),
+        )
+
+    def rotate(self, *groups: str) -> None:
+        """Begin a new epoch of some groups that this member is in.
+
+        Raises:
+            DeniedError: This member is not in one of them.
+        """
+        self._client.state(
+            "rotated",
+            lambda: statements.rotated(self.authority, self._keyring, groups, self.now()),
+        )
+
+    def settle(self) -> None:
+        """Do what this member owes the others: give keys to whoever waits for them, and take over
+        the auditors' group from the founder."""
+        authority, at = self.authority, self.now()
+        mine = self.identity.device
+        missing = [
+            (group, device.contact)
+            for group in (*FIXED_GROUPS, *authority.cases)
+            if mine in authority.epoch(group).wraps
+            for device in authority.lacking(group, at)
+        ]
+        if missing:
+            self._client.state(
+                "wrapped", lambda: statements.wrapped(self.authority, self._keyring, missing)
+            )
+        entitled = {device.id for device in self.authority.entitled(AUDITORS, at)}
+        holds = mine in self.authority.epoch(AUDITORS).wraps
+        if mine in entitled and holds and self.authority.stale(AUDITORS, at):
+            self.rotate(AUDITORS)
+
+    # --- evidence -------------------------------------------------------------------------------
+
+    def add(
+        self,
+        sources: Sequence[Path | Source],
+        case: str,
+        description: Description | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> list[Stored]:
+        """Store evidence in a case: all of it, or nothing.
+
+        Args:
+            sources: Files and folders, or sources from `vault.intake.survey`.
+            case: The case's id.
+            description: What is said of it.
+            progress: Called with records and bytes as they are stored.
+
+        Raises:
+            FileError: Something cannot be read, changed, or cannot be written.
+            DeniedError: This member may not deposit into this case.
+        """
+        self.catch_up()
+        if case not in self.authority.cases:
+            raise NotFoundError(f"no case {case!r}", "see `evault case list`")
+        prepared = deposit.prepare(
+            self.store,
+            self.authority.vault,
+            case,
+            intake.all_of(sources),
+            description or Description(),
+            context={
+                "assurance_level": intake.observed(LEVEL),
+                "clock_utc": intake.observed(intake.moment(self.now())),
+                "device": intake.observed(self.identity.device),
+            },
+            progress=progress,
+        )
+        try:
+            self._client.submit(
+                lambda: prepared.message(
+                    self.authority, self.replica.seen(), self._client.sign, self.now()
+                ),
+                prepared.rows,
+            )
+        except BaseException:
+            deposit.discard(self.store, prepared)
+            raise
+        prepared.rows.close()
+        self.settle()
+        return prepared.stored
+
+    def release(
+        self,
+        records: Sequence[str],
+        purpose: str,
+        why: str | None = None,
+        *,
+        disposition: str = "copy",
+    ) -> list[Opened]:
+        """Ask the gate for records, for a purpose; the asking is logged before anything is given.
+
+        Args:
+            records: Ids of records.
+            purpose: One of `vault.note.PURPOSES`.
+            why: In words, for the case's holders only.
+            disposition: `view`, `copy` or `produce`.
+
+        Raises:
+            DeniedError: Refused; the refusal is in the log.
+            NotFoundError: There is no such record.
+            VerificationError: A record, or what the gate answered, is not what it must be.
+        """
+        if purpose not in PURPOSES:
+            raise UsageError(f"{purpose!r} is not a purpose", "one of: " + ", ".join(PURPOSES))
+        if len(set(records)) != len(records):
+            raise UsageError("a record is given twice", "name each record once")
+        opened: dict[str, Opened] = {}
+        for case, names in self._by_case(records).items():
+            for start in range(0, len(names), MAX_RECORDS):
+                asked = names[start : start + MAX_RECORDS]
+                body = {
+                    "records": asked,
+                    "purpose": purpose,
+                    "disposition": disposition,
+                    "request": None,
+                }
+                answer = self._client.act("release", case, body, why)
+                with self._client.view() as reads:
+                    for got in retrieve.open_released(
+                        self.replica, self.identity, reads, answer, case, asked
+                    ):
+                        opened[got.listed.id] = got
+        return [opened[record] for record in records]
+
+    def content(
+        self, opened: Opened, progress: Callable[[int], None] | None = None
+    ) -> Iterator[bytes]:
+        """The original bytes of a released record. See `vault.retrieve.content`."""
+        return retrieve.content(self.store, opened, progress)
+
+    def receive(self, opened: Sequence[Opened]) -> None:
+        """Sign for releases whose content was read whole and whose hashes matched."""
+        for case, index in sorted({(ids.show(o.listed.place.case), o.entry) for o in opened}):
+            with self._client.view() as reads:
+                leaf = merkle.leaf_hash(self.replica.consistent_entry(reads, ACCESS, index))
+            self._client.act("receipt", case, {"entry": index, "leaf": leaf.hex()})
+
+    # --- parts ----------------------------------------------------------------------------------
+
+    @property
+    def _keyring(self) -> Keyring:
+        return self.replica.keyring
+
+    def _holds(self, case: str) -> bool:
+        return self.authority.holds(self.member.id, case, self.now())
+
+    def _titled(self, case: Case) -> Titled:
+        held = self._holds(case.id)
+        return Titled(case, statements.title(self.authority, self._keyring, case) if held else None)
+
+    def _by_case(self, records: Sequence[str]) -> dict[str, list[str]]:
+        cases: dict[str, list[str]] = {}
+        with self._client.view() as reads:
+            for record in records:
+                owner = reads.owner(ids.parse(record))
+                found = reads.deposit(owner[0]) if owner else None
+                if found is None:
+                    raise NotFoundError(f"no record {record!r}", "see `evault list`")
+                cases.setdefault(ids.show(found.case), []).append(record)
+        return cases
+
+
+def _vault_id(store: Store) -> str:
+    with store.read() as reads:
+        origin = checkpoint.peek(reads.head(AUTHORITY)).origin
+    parts = origin.split("/")
+    if len(parts) != 3 or not ids.is_id(parts[1]) or origin != note.origin(parts[1], AUTHORITY):
+        raise UnknownVaultError("the vault does not say which one it is")
+    return parts[1]
+
+
+_Found = TypeVar("_Found")
+
+
+def _one(kind: str, text: str, among: Mapping[str, tuple[_Found, Sequence[str | None]]]) -> _Found:
+    """The one thing that a person means by an id, the beginning of one, or a name."""
+    if text in among:
+        return among[text][0]
+    wanted = text.casefold()
+    fits = [found for found, names in among.values() if text in names]
+    fits = fits or [
+        found
+        for found, names in among.values()
+        if any(name is not None and name.casefold() == wanted for name in names)
+    ]
+    if not fits and len(text) >= 4:
+        fits = [found for key, (found, _) in among.items() if key.startswith(wanted)]
+    if not fits:
+        raise NotFoundError(f"no {kind} {text!r}", f"see `evault {kind} list`")
+    if len(fits) > 1:
+        raise AmbiguousError(f"more than one {kind} fits {text!r}", "give its id")
+    return fits[0]
