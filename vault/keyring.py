@@ -12,6 +12,7 @@ from keys.identity import Identity
 from vault import ids
 from vault.authority import Authority
 from vault.errors import DeniedError
+from vault.log.entry import Opener
 
 
 class Keyring:
@@ -76,6 +77,20 @@ class Keyring:
         numbers = range(len(authority.groups.get(group, ())), 0, -1)
         found = (self.find(authority, group, number) for number in numbers)
         return [epoch for epoch in found if epoch is not None]
+
+    def openers(self, authority: Authority, group: str, note_id: bytes) -> list[Opener]:
+        """The keys with which this identity may open what is sealed to a group.
+
+        While a group is stale, entries are sealed to its holders' own devices.
+
+        Args:
+            authority: What is known of the groups.
+            group: The group.
+            note_id: The 32-byte note-id hash of the entry, for the tags.
+        """
+        epochs = self.all(authority, group)
+        own = Opener(self._identity.sealing)
+        return [*(Opener(epoch.sealing, epoch.tag(note_id)) for epoch in epochs), own]
 
     def _descend(self, authority: Authority, epoch: Epoch, number: int) -> Epoch:
         self._epochs[epoch.group, epoch.number] = epoch

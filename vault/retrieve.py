@@ -34,7 +34,6 @@ from vault.errors import (
 )
 from vault.fields import Fields
 from vault.log import entry, merkle
-from vault.log.entry import Opener
 from vault.message import Answer, open_secret
 from vault.model import Deposit, Record
 from vault.note import ACCESS, Note
@@ -140,7 +139,7 @@ def hold(replica: Replica, reads: Reads, deposit: Deposit) -> Held:
     return Held(deposit, actor, gate, secret)
 
 
-def open_act(replica: Replica, reads: Reads, index: int, case: str | None) -> tuple[Note, Note]:
+def open_act(replica: Replica, reads: Reads, index: int, case: str) -> tuple[Note, Note]:
     """Open and verify an entry of the access log.
 
     Args:
@@ -156,8 +155,7 @@ def open_act(replica: Replica, reads: Reads, index: int, case: str | None) -> tu
     """
     raw = replica.consistent_entry(reads, ACCESS, index)
     parsed = entry.parse(raw)
-    epochs = replica.keyring.all(replica.authority, case) if case else []
-    openers = [Opener(epoch.sealing, epoch.tag(parsed.note_id)) for epoch in epochs]
+    openers = replica.keyring.openers(replica.authority, case, parsed.note_id)
     body = entry.open_compartment(
         note.origin(replica.vault, ACCESS), parsed.compartments[0], openers
     )

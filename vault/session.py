@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from keys.identity import Identity, parse_contact
 from vault import deposit, ids, intake, note, retrieve, statements
+from vault.audit import Access, Problem, Verified, accesses, verify_log
 from vault.authority import Authority, apply
 from vault.authority.apply import NOTHING
 from vault.authority.judge import denied
@@ -326,6 +327,16 @@ class Session:
             if found is not None and not self._holds(ids.show(found.case)):
                 raise denied("not-holder")
             return retrieve.find(self.replica, reads, ids.parse(record))
+
+    def log(self) -> Iterator[Access]:
+        """The access log, as far as this member can open it. See `vault.audit.accesses`."""
+        with self._client.view() as reads:
+            yield from accesses(self.replica, reads)
+
+    def verify(self) -> tuple[list[Verified], list[Problem]]:
+        """Verify both logs from the start. See `vault.audit.verify_log`."""
+        with self._client.view() as reads:
+            return verify_log(self.replica, reads)
 
     # --- membership and cases -------------------------------------------------------------------
 

@@ -1,0 +1,181 @@
+"""Opens the entries of the access log, one by one, each proved and each judged again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from vault import ids, note
+from vault.errors import Error, GateError
+from vault.log import entry, merkle
+from vault.log.entry import Entry, Opener
+from vault.model import AUDITORS
+from vault.note import ACCESS, Note
+from vault.replica import Replica
+from vault.retrieve import verify_act
+from vault.store import Reads
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One entry of the access log, as far as this identity can open it.
+
+    Args:
+        index: Its place in the log.
+        note_id: The 32-byte hash of its note's id.
+        kind: Of the actor's note; empty if it cannot be opened.
+        actor: The member's id, and `actor_name` their name.
+        case: The case's id, or None.
+        records: The ids of the records concerned.
+        purpose: The purpose code, or None.
+        disposition: `view`, `copy`, `produce`, or None.
+        outcome: What the gate did: `done`, `released`, `pending`, `refused`.
+        refusal: The reason code of a refusal, or None.
+        time: The gate's time, in seconds since the epoch.
+        actor_time: The time that the actor claims.
+        why: The reason in words, for holders of the case; else None.
+        opened: Whether the first compartment could be opened.
+        authority_size: How much of the authority log the gate judged by.
+        seen_authority: How much of it the actor had seen, and `seen_access` of this log.
+        problem: What is wrong with it, or None.
+        notes: The actor note and the gate note.
+    """
+
+    index: int
+    note_id: bytes
+    opened: bool
+    kind: str = ""
+    actor: str = ""
+    actor_name: str = ""
+    case: str | None = None
+    records: tuple[str, ...] = ()
+    purpose: str | None = None
+    disposition: str | None = None
+    outcome: str = ""
+    refusal: str | None = None
+    time: int = 0
+    actor_time: int = 0
+    why: str | None = None
+    authority_size: int = 0
+    seen_authority: int = 0
+    seen_access: int = 0
+    problem: Error | None = None
+    notes: tuple[Note, Note] | None = field(default=None, repr=False)
+
+
+def accesses(replica: Replica, reads: Reads, start: int = 0) -> Iterator[Access]:
+    """Every entry of the verified access log from an index on, in the log's order.
+
+    All entries from 0 on are hashed up to the verified head, so an entry that was altered, dropped
+    or moved is noticed before the last one is yielded.
+
+    Raises:
+        DamageError, MissingError: The entries are not those under the head.
+    """
+    head = replica.heads[ACCESS]
+    frontier = merkle.Frontier()
+    openers = _Openers(replica)
+    for index, raw in reads.entries(ACCESS, 0, head.size):
+        frontier.append(merkle.leaf_hash(raw))
+        if index >= start:
+            yield _access(replica, openers, index, raw)
+    if frontier.root() != head.root:
+        # Name the first entry that is not what the log's nodes say it was.
+        for index, raw in reads.entries(ACCESS, 0, head.size):
+            replica.check_entry(reads, ACCESS, index, raw)
+
+
+class _Openers:
+    """The keys that may open an entry: the auditors' epochs, and those of each case held."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._keyring, self._authority = replica.keyring, replica.authority
+
+    def first(self, note_id: bytes) -> list[Opener]:
+        """For the first compartment; the auditors' seal stands first."""
+        return [
+            opener
+            for group in (AUDITORS, *self._authority.cases)
+            for opener in self.of(note_id, group)
+        ]
+
+    def of(self, note_id: bytes, group: str) -> list[Opener]:
+        """What this identity has of one group."""
+        return self._keyring.openers(self._authority, group, note_id)
+
+
+def _access(replica: Replica, openers: _Openers, index: int, raw: bytes) -> Access:
+    parsed = entry.parse(raw)
+    origin = note.origin(replica.vault, ACCESS)
+    try:
+        body = entry.open_compartment(origin, parsed.compartments[0], openers.first(parsed.note_id))
+        if body is None:
+            return Access(index, parsed.note_id, opened=False)
+        actor, gate = note.parse_pair(body)
+    except Error as error:
+        return Access(index, parsed.note_id, opened=False, problem=error)
+    problem: Error | None = None
+    try:
+        _check_public(parsed, actor)
+        verify_act(replica, index, actor, gate)
+    except Error as error:
+        problem = error
+    case = actor.body.get("case")
+    device = replica.authority.devices.get(actor.device)
+    member = replica.authority.members[device.member] if device else None
+    seen = actor.body["seen"]
+    return Access(
+        index=index,
+        note_id=parsed.note_id,
+        opened=True,
+        kind=actor.kind,
+        actor=member.id if member else actor.device,
+        actor_name=member.name if member else "",
+        case=case,
+        records=tuple(actor.body.get("records", ())),
+        purpose=actor.body.get("purpose"),
+        disposition=actor.body.get("disposition"),
+        outcome=gate.body["outcome"],
+        refusal=gate.body["why"],
+        time=gate.body["time"],
+        actor_time=actor.body["time"],
+        why=_why(origin, parsed, actor, openers),
+        authority_size=gate.body["authority"]["size"],
+        seen_authority=seen["authority"]["size"],
+        seen_access=seen["access"]["size"],
+        problem=problem,
+        notes=(actor, gate),
+    )
+
+
+def _check_public(parsed: Entry, actor: Note) -> None:
+    if parsed.note_id != actor.id_hash:
+        raise GateError("an entry names another note than it holds")
+    said = hashlib.sha256(parsed.compartments[1]).hexdigest() if parsed.compartments[1:] else None
+    if said != actor.body.get("details"):
+        raise GateError("an entry's details are not those that its actor committed to")
+    public = None
+    if actor.kind == "deposit":
+        public = {
+            "id": ids.parse(actor.body["deposit"]).hex(),
+            **{name: actor.body[name] for name in ("records_root", "case_seal", "gate_seal")},
+        }
+    if parsed.public.get("deposit") != public:
+        raise GateError("an entry's public part is not what its actor signed")
+
+
+def _why(origin: str, parsed: Entry, actor: Note, openers: _Openers) -> str | None:
+    case = actor.body.get("case")
+    if case is None or not parsed.compartments[1:]:
+        return None
+    try:
+        body = entry.open_compartment(
+            origin, parsed.compartments[1], openers.of(parsed.note_id, case)
+        )
+        said = json.loads(body) if body is not None else {}
+    except (Error, ValueError):
+        return None
+    why = said.get("why") if isinstance(said, dict) else None
+    return why if isinstance(why, str) else None

@@ -1,0 +1,87 @@
+"""Verifies both logs as far as an identity can open them.
+
+In order: the heads (signatures, consistency with the pins: `Replica.catch_up`), the authority's
+statements and root (the same), every entry of the access log against its root, then of each opened
+entry both signatures by devices valid at that index and the outcome judged again, and at last what
+holds between entries: no note id twice, no gate note that names less than the one before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vault.audit.access import Access, accesses
+from vault.errors import Error
+from vault.note import ACCESS, AUTHORITY, LOGS
+from vault.replica import Replica
+from vault.store import Reads
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A log whose head and entries hold: its size and root (hex).
+
+    Args:
+        log: Which log.
+        size: How many entries it has.
+        root: Over all of them.
+        opened: How many could be opened and were judged again; the rest are proved to be there.
+    """
+
+    log: str
+    size: int
+    root: str
+    opened: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An entry that an honest gate would not have written: where, why, and a short code."""
+
+    log: str
+    index: int
+    reason: str
+    code: str
+
+
+def verify_log(replica: Replica, reads: Reads) -> tuple[list[Verified], list[Problem]]:
+    """Verify both logs from the start.
+
+    Args:
+        replica: The verified view, caught up with this snapshot.
+        reads: The snapshot.
+
+    Raises:
+        DamageError, MissingError: Entries are not those under the heads.
+    """
+    problems = [
+        Problem(AUTHORITY, index, _words(error), type(error).__name__)
+        for index, error in replica.problems.items()
+    ]
+    opened = 0
+    used: set[bytes] = set(replica.authority.note_ids)
+    before: Access | None = None
+    for access in accesses(replica, reads):
+        opened += access.opened
+        if access.problem is not None:
+            code = type(access.problem).__name__
+            problems.append(Problem(ACCESS, access.index, _words(access.problem), code))
+        if access.note_id in used:
+            problems.append(Problem(ACCESS, access.index, "its note was used before", "used-id"))
+        used.add(access.note_id)
+        if not access.opened:
+            continue
+        if before is not None and access.authority_size < before.authority_size:
+            reason = f"it was judged by an older authority than entry {before.index}"
+            problems.append(Problem(ACCESS, access.index, reason, "older-authority"))
+        before = access
+    opens = {AUTHORITY: len(replica.history), ACCESS: opened}
+    verified = [
+        Verified(log, replica.heads[log].size, replica.heads[log].root.hex(), opens[log])
+        for log in LOGS
+    ]
+    return verified, problems
+
+
+def _words(error: Error) -> str:
+    return error.message

@@ -1,0 +1,273 @@
+"""Verifies a whole vault: first without keys, then with an identity's.
+
+Without keys it finds whatever damage or loss there is among stored bytes: both logs must reproduce
+their heads, every deposit and record must be what its entry says, every blob must have the bytes
+that its records committed to. With keys come the signatures, the statements, the outcomes, the
+secrets and the labels. Content is never decrypted: that would need a release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from keys.digest import Blake3
+from vault import fields, ids, retrieve
+from vault.audit import verify_log
+from vault.errors import DeniedError, Error, FileError, LogError, VerificationError
+from vault.log import checkpoint, entry, merkle
+from vault.model import Deposit, Record
+from vault.note import ACCESS, LOGS
+from vault.replica import Replica
+from vault.session import Session
+from vault.store import Reads, Store
+
+_BLOCK = 1 << 20
+
+Progress = Callable[[int], None]
+"""Called with how many bytes of blobs more were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it must be.
+
+    Args:
+        code: A short name of the kind of problem.
+        message: One line for people.
+        where: Ids and indexes that say where.
+        log: Whether a log is concerned, rather than evidence.
+    """
+
+    code: str
+    message: str
+    where: dict[str, Any] = field(default_factory=dict)
+    log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was checked, and what was found."""
+
+    records: int
+    entries: int
+    problems: list[Problem]
+
+
+def check(
+    store: Store,
+    session: Session | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Check a vault.
+
+    Args:
+        store: The vault's bytes.
+        session: An unlocked member's; None for what can be checked without keys.
+        progress: Called as blobs are read.
+
+    Returns:
+        The report; its list of problems is empty if all is well.
+
+    Raises:
+        FileError, BusyError: It could not be checked.
+    """
+    problems: list[Problem] = []
+    with store.read() as reads:
+        problems += [Problem("database", f"the database says: {line}") for line in reads.sound()]
+        records, entries = reads.record_count(), sum(map(reads.length, LOGS))
+        problems += _without_keys(store, reads, progress or (lambda _: None))
+        # What is damaged already is named once: keys would only say it again in other words.
+        if session is not None and not problems:
+            problems += _with_keys(session.replica, reads)
+    return Report(records, entries, problems)
+
+
+# --- without keys -----------------------------------------------------------------------------
+
+
+def _without_keys(store: Store, reads: Reads, progress: Progress) -> Iterator[Problem]:
+    deposits: dict[bytes, tuple[int, dict[str, str]]] = {}
+    for log in LOGS:
+        yield from _log(reads, log, deposits)
+    yield from _nodes(reads)
+    yield from _note_ids(reads)
+    kept = reads.deposits()
+    for deposit in kept:
+        yield from _deposit(reads, deposit, deposits)
+    for missing in deposits.keys() - {deposit.id for deposit in kept}:
+        where = {"entry": deposits[missing][0]}
+        yield Problem("deposit-missing", "a deposit that the log speaks of is missing", where)
+    if reads.strays():
+        yield Problem("record-stray", "there are records that belong to no deposit")
+    yield from _blobs(store, reads, kept, progress)
+
+
+def _log(
+    reads: Reads, log: str, deposits: dict[bytes, tuple[int, dict[str, str]]]
+) -> Iterator[Problem]:
+    frontier = merkle.Frontier()
+    try:
+        head = checkpoint.peek(reads.head(log))
+        for index, raw in reads.entries(log, 0, head.size):
+            frontier.append(merkle.leaf_hash(raw))
+            public = entry.parse(raw).public.get("deposit")
+            if public is not None and log == ACCESS:
+                deposits[bytes.fromhex(public["id"])] = index, public
+    except Error as error:
+        yield Problem("log", f"the {log} log: {error.message}", {"log": log}, log=True)
+        return
+    if frontier.root() != head.root:
+        bad = _first_bad(reads, log, head.size)
+        where = {"log": log} | ({} if bad is None else {"index": bad})
+        what = "its entries" if bad is None else f"its entry {bad}"
+        message = f"the {log} log does not have the root of its head: {what} changed"
+        yield Problem("log", message, where, log=True)
+    if reads.length(log) != head.size:
+        message = f"the {log} log has {reads.length(log)} entries and a head for {head.size}"
+        yield Problem("log", message, {"log": log}, log=True)
+
+
+def _first_bad(reads: Reads, log: str, size: int) -> int | None:
+    for index, raw in reads.entries(log, 0, size):
+        try:
+            if reads.node(log, 0, index) != merkle.leaf_hash(raw):
+                return index
+        except VerificationError:
+            return index
+    return None
+
+
+def _nodes(reads: Reads) -> Iterator[Problem]:
+    expected = {log: _expected(reads, log) for log in LOGS}
+    for log, level, at, hashed in reads.nodes():
+        if expected[log].pop((level, at), None) != hashed:
+            where = {"log": log, "level": level, "index": at}
+            yield Problem("node", f"a node of the {log} log is damaged", where, log=True)
+    for log, missing in expected.items():
+        if missing:
+            message = f"{len(missing)} nodes of the {log} log are missing"
+            yield Problem("node", message, {"log": log}, log=True)
+
+
+def _expected(reads: Reads, log: str) -> dict[tuple[int, int], bytes]:
+    frontier = merkle.Frontier()
+    nodes: dict[tuple[int, int], bytes] = {}
+    try:
+        for _, raw in reads.entries(log, 0, reads.length(log)):
+            made = frontier.append(merkle.leaf_hash(raw))
+            nodes.update({(level, at): hashed for level, at, hashed in made})
+    except VerificationError:
+        # A gap among the entries: `_log` has named it.
+        pass
+    return nodes
+
+
+def _note_ids(reads: Reads) -> Iterator[Problem]:
+    for log, index, note_id in reads.note_ids():
+        try:
+            same = entry.parse(reads.entry(log, index)).note_id == note_id
+        except Error:
+            continue
+        if not same:
+            where = {"log": log, "index": index}
+            yield Problem("note-id", "the index of used note ids is damaged", where, log=True)
+
+
+def _deposit(
+    reads: Reads, deposit: Deposit, logged: dict[bytes, tuple[int, dict[str, str]]]
+) -> Iterator[Problem]:
+    where = {"deposit": ids.show(deposit.id)}
+    index, public = logged.get(deposit.id, (-1, {}))
+    if index != deposit.entry or not public:
+        yield Problem("deposit", "a deposit is not the one that its log entry speaks of", where)
+        return
+    for name, sealed in (("case_seal", deposit.case_seal), ("gate_seal", deposit.gate_seal)):
+        if hashlib.sha256(sealed).hexdigest() != public[name]:
+            yield Problem("seal", "a seal of a deposit is damaged", where)
+    leaves = []
+    for record, stored in reads.records(deposit.id):
+        leaf = fields.record_leaf(record)
+        leaves.append(leaf)
+        if leaf != stored:
+            here = {**where, "record": ids.show(record.id)}
+            yield Problem("record", "a record's row is damaged", here)
+    if len(leaves) != deposit.count:
+        message = f"a deposit has {len(leaves)} of its {deposit.count} records"
+        yield Problem("record-missing", message, where)
+    elif fields.records_root(leaves).hex() != public["records_root"]:
+        yield Problem("deposit", "a deposit's records are not those that were signed", where)
+
+
+def _blobs(
+    store: Store, reads: Reads, deposits: list[Deposit], progress: Progress
+) -> Iterator[Problem]:
+    for deposit in deposits:
+        for record, _ in reads.records(deposit.id):
+            message = _content(store, record, progress)
+            if message:
+                where = {"deposit": ids.show(deposit.id), "record": ids.show(record.id)}
+                yield Problem("content", message, where)
+
+
+def _content(store: Store, record: Record, progress: Progress) -> str:
+    hashed, left = Blake3(), record.content_size
+    try:
+        with store.blobs.open(record.blob) as file:
+            file.seek(record.offset)
+            while left > 0 and (block := file.read(min(_BLOCK, left))):
+                hashed.update(block)
+                left -= len(block)
+                progress(len(block))
+    except VerificationError:
+        return "the content of a record is missing"
+    except (FileError, OSError, ValueError, OverflowError) as error:
+        return f"the content of a record cannot be read: {error}"
+    return "" if hashed.digest() == record.content_digest else "the content of a record is damaged"
+
+
+# --- with keys --------------------------------------------------------------------------------
+
+
+def _with_keys(replica: Replica, reads: Reads) -> Iterator[Problem]:
+    try:
+        replica.catch_up(reads)
+        _, found = verify_log(replica, reads)
+    except VerificationError as error:
+        yield Problem("log", error.message, log=True)
+        return
+    for problem in found:
+        where = {"log": problem.log, "index": problem.index}
+        yield Problem(problem.code, problem.reason, where, log=True)
+    yield from _own_wraps(replica)
+    for deposit in reads.deposits():
+        yield from _labels(replica, reads, deposit)
+
+
+def _own_wraps(replica: Replica) -> Iterator[Problem]:
+    """Every epoch that this identity was given, and every link from it."""
+    for group in replica.authority.groups:
+        try:
+            replica.keyring.all(replica.authority, group)
+        except VerificationError as error:
+            yield Problem("wrap", error.message, {"group": group}, log=True)
+
+
+def _labels(replica: Replica, reads: Reads, deposit: Deposit) -> Iterator[Problem]:
+    case = ids.show(deposit.case)
+    where = {"deposit": ids.show(deposit.id), "case": case}
+    try:
+        if replica.keyring.find(replica.authority, case, deposit.epoch) is None:
+            return
+        held = retrieve.hold(replica, reads, deposit)
+        for _ in retrieve.labels(replica, reads, held):
+            pass
+    except DeniedError:
+        # A case whose keys this identity has not, or has no longer.
+        return
+    except LogError as error:
+        yield Problem("log", error.message, where, log=True)
+    except Error as error:
+        yield Problem("deposit", error.message, where)
