@@ -95,10 +95,9 @@ def parse(raw: bytes) -> Entry:
         raise MalformedError("a log entry is not of this format")
     try:
         public = json.loads(parts[1])
-        note_id = bytes.fromhex(public["note"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, RecursionError):
         raise MalformedError("the public part of a log entry is not of this format") from None
-    if len(note_id) != 32 or _json(public) != parts[1] or not _known(public):
+    if not _known(public) or _json(public) != parts[1]:
         raise MalformedError("the public part of a log entry is not of this format")
     return Entry(public, tuple(parts[2:]))
 
@@ -198,8 +197,11 @@ _HEX = frozenset("0123456789abcdef")
 _DEPOSIT = {"case_seal": 64, "gate_seal": 64, "id": 32, "records_root": 64}
 
 
-def _known(public: dict[str, Any]) -> bool:
-    if not public.keys() <= {"note", "deposit"}:
+def _known(public: object) -> bool:
+    if not isinstance(public, dict) or not public.keys() <= {"note", "deposit"}:
+        return False
+    # One spelling of each hash: a note's id is used once, and is compared as it stands.
+    if not _is_hex(public.get("note"), 64):
         return False
     deposit = public.get("deposit")
     if "deposit" not in public:
