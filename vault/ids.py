@@ -69,4 +69,6 @@ def bounds(prefix: str) -> tuple[bytes, bytes]:
         base64.b32decode((prefix + fill * (26 - len(prefix))).upper() + "======")
         for fill in (low, high)
     ]
+    if not show(raw[0]).startswith(prefix):
+        raise MalformedError("not the beginning of an id")
     return raw[0], raw[1]

@@ -112,7 +112,7 @@ def _object(**fields: Check) -> Check:
 
 
 def _group(value: Any) -> bool:
-    return value in {"members", "auditors", "gate"} or _id(value)
+    return isinstance(value, str) and (value in {"members", "auditors", "gate"} or _id(value))
 
 
 _HEX = frozenset("0123456789abcdef")
