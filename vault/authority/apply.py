@@ -66,6 +66,8 @@ def apply(
     rule = _RULES.get(statement.kind)
     if rule is None:
         raise MalformedError(f"a {statement.kind} note is not a statement")
+    if gate.kind not in note.GATE or gate.body["note"] != statement.digest:
+        raise GateError("a gate note speaks of another note than the one beside it")
     if authority is None:
         after = _genesis(statement, verified=verified)
     else:
@@ -114,6 +116,8 @@ def _check_gate(
         raise GateError("a gate note beside a statement does not say that it was done")
     if gate.body["authority"] != (before.position if before else NOTHING).body():
         raise GateError("a gate note does not name the authority that it judged")
+    if before is None and gate.body["access"] != NOTHING.body():
+        raise GateError("a gate note names an access log before there was one")
     # Sizes never decrease, nor fall below what the actor has seen.
     if gate.body["access"]["size"] < (before.access_size if before else 0):
         raise GateError("a gate note names an older access log than the one before it")
@@ -195,7 +199,7 @@ def _member_added(authority: Authority, statement: Note, at: int) -> Authority:
         raise MalformedError("a member is added without new epochs")
     required = {MEMBERS, GATE}
     allowed = required | ({AUDITORS} if Role.AUDITOR in roles else set())
-    given = _wraps(authority, body["wraps"])
+    given = _wraps(authority, statement)
     if any(device != contact.device for _, device in given):
         raise DeniedError("a statement gives keys to others than the new member", reason="wraps")
     if not required <= {group for group, _ in given} <= allowed:
@@ -267,7 +271,7 @@ def _case_granted(authority: Authority, statement: Note, at: int) -> Authority:
         raise DeniedError("a grant ends in the future", reason="until")
     if own is not None and (until is None or until > own):
         raise DeniedError("a grant ends no later than the granter's own", reason="until")
-    given = _wraps(authority, body["wraps"])
+    given = _wraps(authority, statement)
     if set(given) != {(case.id, device) for device in member.devices}:
         raise DeniedError("a grant gives exactly the case's keys to the member", reason="wraps")
     grants = {**case.grants, member.id: Grant(member.id, until, authority.size)}
@@ -281,7 +285,10 @@ def _case_granted(authority: Authority, statement: Note, at: int) -> Authority:
 
 def _rotated(authority: Authority, statement: Note, at: int) -> Authority:
     groups = dict(authority.groups)
-    for raw in statement.body["epochs"]:
+    epochs = statement.body["epochs"]
+    if len({raw["group"] for raw in epochs}) != len(epochs):
+        raise MalformedError("a group is rotated twice")
+    for raw in epochs:
         group = raw["group"]
         if group not in groups:
             raise DeniedError("no such group", reason="no-group")
@@ -295,10 +302,8 @@ def _rotated(authority: Authority, statement: Note, at: int) -> Authority:
 
 
 def _wrapped(authority: Authority, statement: Note, at: int) -> Authority:
-    given = _wraps(authority, statement.body["wraps"])
+    given = _wraps(authority, statement)
     for group, device in given:
-        if statement.device not in authority.epoch(group).wraps:
-            raise DeniedError("only a holder of a group may give its keys", reason="not-holder")
         if device not in {lacking.id for lacking in authority.lacking(group, at)}:
             raise DeniedError("a wrap is given to who should not have it", reason="wraps")
     return replace(authority, groups=_with_wraps(authority.groups, given))
@@ -379,7 +384,8 @@ def _epoch(raw: Mapping[str, Any], number: int, devices: Iterable[str], index: i
     return EpochKeys(group, number, _bytes(raw["sealing"]), keys, link, wraps, index)
 
 
-def _wraps(authority: Authority, raw: list[dict[str, Any]]) -> dict[tuple[str, str], bytes]:
+def _wraps(authority: Authority, statement: Note) -> dict[tuple[str, str], bytes]:
+    raw: list[dict[str, Any]] = statement.body["wraps"]
     given = {(wrap["group"], wrap["device"]): _bytes(wrap["wrap"]) for wrap in raw}
     if len(given) != len(raw):
         raise MalformedError("a wrap is given twice")
@@ -387,6 +393,9 @@ def _wraps(authority: Authority, raw: list[dict[str, Any]]) -> dict[tuple[str, s
         epochs = authority.groups.get(wrap["group"])
         if epochs is None or epochs[-1].number != wrap["number"]:
             raise DeniedError("a wrap is not of a group's epoch in force", reason="epoch")
+        # Whoever has no seed can give none: what they called a wrap would shut out its recipient.
+        if statement.device not in epochs[-1].wraps:
+            raise DeniedError("only a holder of a group may give its keys", reason="not-holder")
         if len(given[wrap["group"], wrap["device"]]) != WRAP_SIZE:
             raise MalformedError("a wrap does not have its length")
     return given

@@ -1,0 +1,354 @@
+"""A vault's authority without a vault: people, statements, gate notes, and the log they are in.
+
+For tests only. Everybody's keys come from their names, and every epoch's from its group and number,
+so that any test can make any statement, by whoever has a right to it or not. Keys that were made
+once are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from keys.group import Epoch
+from keys.identity import Contact, Identity, device_id
+from vault import ids, note
+from vault.authority import Authority, apply
+from vault.authority.apply import NOTHING
+from vault.log import merkle
+from vault.model import FIXED_GROUPS, GATE, MEMBERS, Position, Role
+from vault.note import AUTHORITY, Note
+
+VAULT = ids.show(bytes(range(16)))
+NOW = 1_800_000_000
+DAY = 86_400
+
+Body = dict[str, Any]
+
+_NAMES: dict[str, str] = {}
+
+
+# --- people and keys --------------------------------------------------------------------------
+
+
+@cache
+def person(name: str) -> Identity:
+    """Somebody's identity."""
+    identity = Identity(hashlib.sha256(name.encode()).digest(), name)
+    _NAMES[identity.device] = name
+    return identity
+
+
+@cache
+def contact(name: str) -> Contact:
+    """Somebody's contact."""
+    return person(name).contact()
+
+
+def device(name: str) -> str:
+    """The id of somebody, and of their device."""
+    return person(name).device
+
+
+def name_of(device: str) -> str:
+    """Who has this id."""
+    return _NAMES[device]
+
+
+@cache
+def case_id(name: str) -> str:
+    """The id of a case."""
+    return ids.show(hashlib.sha256(b"case " + name.encode()).digest()[:16])
+
+
+@cache
+def epoch(group: str, number: int = 1) -> Epoch:
+    """An epoch with its secrets, which are always the same."""
+    seed = hashlib.sha256(f"{group} {number}".encode()).digest()
+    return Epoch(ids.parse(VAULT), group, number, seed)
+
+
+@cache
+def wrap(group: str, number: int, name: str) -> str:
+    """An epoch's seed, sealed to somebody."""
+    to = contact(name)
+    return note.encode64(epoch(group, number).wrap(to.sealing, to.device))
+
+
+@cache
+def link(group: str, number: int) -> str:
+    """The seed before, encrypted under an epoch."""
+    return note.encode64(epoch(group, number).link(epoch(group, number - 1)))
+
+
+def epoch_body(group: str, number: int, names: Iterable[str], **changes: Any) -> Body:
+    """An epoch as it stands in a statement, for some people."""
+    keys = epoch(group, number)
+    signing = keys.signing
+    body = {
+        "group": group,
+        "number": number,
+        "sealing": note.encode64(keys.sealing.public),
+        "signing": signing
+        and {
+            "ed25519": note.encode64(signing.ed25519_public),
+            "ml_dsa_44": note.encode64(signing.ml_dsa_44_public),
+        },
+        "link": None if number == 1 else link(group, number),
+        "wraps": [{"device": device(name), "wrap": wrap(group, number, name)} for name in names],
+    }
+    return {**body, **changes}
+
+
+def wrap_body(group: str, number: int, name: str, **changes: Any) -> Body:
+    """A wrap as it stands in a statement."""
+    body = {
+        "group": group,
+        "number": number,
+        "device": device(name),
+        "wrap": wrap(group, number, name),
+    }
+    return {**body, **changes}
+
+
+# --- the log of statements --------------------------------------------------------------------
+
+
+class World:
+    """The authority, the log that it comes from, and the gate's clock.
+
+    Args:
+        vault: Its id.
+
+    Attributes:
+        now: Seconds since the epoch.
+        access: What there is of the access log.
+    """
+
+    def __init__(self, vault: str = VAULT) -> None:
+        self.vault = vault
+        self.now = NOW
+        self.access = NOTHING
+        self.history: list[Authority] = []
+        self._frontier = merkle.Frontier()
+        self._serial = 0
+
+    def copy(self) -> World:
+        """An independent copy."""
+        other = World(self.vault)
+        other.now, other.access, other._serial = self.now, self.access, self._serial
+        other.history, other._frontier = list(self.history), self._frontier.copy()
+        return other
+
+    @property
+    def authority(self) -> Authority:
+        """What is in force."""
+        return self.history[-1]
+
+    @property
+    def position(self) -> Position:
+        """Size and root of the authority log."""
+        return self.authority.position if self.history else NOTHING
+
+    def log(self, size: int) -> None:
+        """Let the access log grow to a size."""
+        self.access = Position(size, hashlib.sha256(str(size).encode()).hexdigest())
+
+    def id(self) -> str:
+        """An id that no note had before."""
+        self._serial += 1
+        return ids.show(hashlib.sha256(f"note {self._serial}".encode()).digest()[:16])
+
+    def statement(
+        self,
+        kind: str,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        log: str = AUTHORITY,
+        vault: str | None = None,
+        **changes: Any,
+    ) -> Note:
+        """A note of somebody that fits where the world is now."""
+        common = {
+            "id": self.id(),
+            "time": self.now,
+            "seen": {"authority": self.position.body(), "access": self.access.body()},
+        }
+        if kind in note.STATEMENTS:
+            common["extends"] = self.position.body()
+        origin = note.origin(vault or self.vault, log)
+        return note.sign(kind, origin, {**common, **body, **changes}, person(name))
+
+    def gate(
+        self, statement: Note, name: str | None = None, *, origin: str | None = None, **changes: Any
+    ) -> Note:
+        """The gate note beside a statement; the gate runs at the signer's unless named."""
+        body = {
+            "note": statement.digest,
+            "outcome": "done",
+            "why": None,
+            "time": self.now,
+            "authority": self.position.body(),
+            "access": self.access.body(),
+            "level": 0,
+            **changes,
+        }
+        operator = person(name or name_of(statement.device))
+        return note.sign("gate", origin or statement.origin, body, operator)
+
+    def judge(self, statement: Note, gate: Note | None = None, *, verified: bool = False) -> None:
+        """Apply a statement and leave the world as it is."""
+        before = self.authority if self.history else None
+        apply(before, statement, gate or self.gate(statement), verified=verified)
+
+    def put(self, statement: Note, gate: Note | None = None) -> Authority:
+        """Apply a statement and append it."""
+        gate = gate or self.gate(statement)
+        after = apply(self.authority if self.history else None, statement, gate)
+        # What an entry's bytes are does not matter here: only that each has another leaf.
+        self._frontier.append(merkle.leaf_hash(note.pair(statement, gate)))
+        self.history.append(replace(after, root=self._frontier.root().hex()))
+        return self.authority
+
+    def do(self, kind: str, name: str, body: Mapping[str, Any], **changes: Any) -> Authority:
+        """Somebody states something, and the gate appends it."""
+        return self.put(self.statement(kind, name, body, **changes))
+
+    # --- the bodies of statements -------------------------------------------------------------
+
+    def genesis(self, name: str, **changes: Any) -> Body:
+        """Begins a vault."""
+        body = {
+            "suite": 1,
+            "vault": self.vault,
+            "contact": contact(name).note.decode(),
+            "roles": ["advocate", "steward"],
+            "policy": {"stewards": 1},
+            "epochs": [epoch_body(group, 1, [name]) for group in FIXED_GROUPS],
+        }
+        return {**body, **changes}
+
+    def number(self, group: str) -> int:
+        """The number of a group's epoch in force."""
+        return len(self.authority.groups[group])
+
+    def added(
+        self, name: str, *roles: str, groups: Sequence[str] = (MEMBERS, GATE), **changes: Any
+    ) -> Body:
+        """Adds a member and gives them the keys of some groups."""
+        body = {
+            "contact": contact(name).note.decode(),
+            "roles": [Role(role).value for role in roles],
+            "wraps": [wrap_body(group, self.number(group), name) for group in groups],
+            "epochs": [],
+            "quoted": [],
+        }
+        return {**body, **changes}
+
+    def opened(self, case: str, *names: str, **changes: Any) -> Body:
+        """Opens a case for its first holders."""
+        case = case_id(case)
+        body = {
+            "case": case,
+            "ref": None,
+            "title": note.encode64(b"encrypted"),
+            "holders": [device(name) for name in names],
+            "epochs": [epoch_body(case, 1, names)],
+        }
+        return {**body, **changes}
+
+    def granted(self, case: str, name: str, until: int | None = None, **changes: Any) -> Body:
+        """Makes somebody a holder of a case."""
+        case = case_id(case)
+        number = self.number(case) if case in self.authority.groups else 1
+        body = {
+            "case": case,
+            "member": device(name),
+            "until": until,
+            "wraps": [wrap_body(case, number, name)],
+        }
+        return {**body, **changes}
+
+    def entitled(self, group: str) -> list[str]:
+        """Who should have a group's keys now."""
+        return [name_of(found.id) for found in self.authority.entitled(group, self.now)]
+
+    def next_epoch(self, group: str, **changes: Any) -> Body:
+        """The epoch after the one in force, for exactly its holders."""
+        return epoch_body(group, self.number(group) + 1, self.entitled(group), **changes)
+
+    def rotated(self, *groups: str) -> Body:
+        """Begins a new epoch of some groups."""
+        return {"epochs": [self.next_epoch(group) for group in groups]}
+
+    def wrapped(self, *to: tuple[str, str]) -> Body:
+        """Gives the keys of groups to people."""
+        return {"wraps": [wrap_body(group, self.number(group), name) for group, name in to]}
+
+
+# --- a vault with everybody in it -------------------------------------------------------------
+
+FOUNDER = "ada"
+CAST = {
+    "sol": (Role.STEWARD,),
+    "eva": (Role.ADVOCATE,),
+    "lea": (Role.ATTORNEY,),
+    "amy": (Role.ADVOCATE,),
+    "bob": (Role.ATTORNEY,),
+    "ida": (Role.AUDITOR,),
+}
+"""Whom the founder added. Eva and Lea hold the case; Amy and Bob do not."""
+STRANGER = "max"
+CASE = "crossing"
+
+
+def founded() -> World:
+    """A vault of which there is only its founder."""
+    world = World()
+    world.do("genesis", FOUNDER, world.genesis(FOUNDER))
+    return world
+
+
+@cache
+def _peopled(*, keys: bool) -> World:
+    world = founded()
+    for name, roles in CAST.items():
+        auditor = (MEMBERS, GATE, "auditors") if keys else (MEMBERS, GATE)
+        groups = auditor if roles == (Role.AUDITOR,) else (MEMBERS, GATE)
+        world.do("member-added", FOUNDER, world.added(name, *roles, groups=groups))
+    world.do("case-opened", "eva", world.opened(CASE, "eva", "lea"))
+    world.log(5)
+    return world
+
+
+def peopled(*, auditor_has_keys: bool = True) -> World:
+    """A vault with the whole cast, and one case.
+
+    Args:
+        auditor_has_keys: Whether the auditor was given the auditors' keys when added.
+    """
+    return _peopled(keys=auditor_has_keys).copy()
+
+
+def weak_contact(name: str, curve: bytes) -> str:
+    """A contact that is truly signed and has this X25519 key in its sealing key."""
+    identity = person(name)
+    good = contact(name)
+    text = good.note.rpartition(b"\n\n")[0] + b"\n"
+    weak = good.sealing[: -len(curve)] + curve
+    text = text.replace(note.encode64(good.sealing).encode(), note.encode64(weak).encode())
+    return identity.sign(text, hybrid=True).decode()
+
+
+def unsigning_contact(name: str, ed25519: bytes) -> str:
+    """A contact that is signed as well as it can be and has this Ed25519 key."""
+    identity, good = person(name), contact(name)
+    weak = device_id(ed25519, good.ml_dsa_44)
+    text = good.note.rpartition(b"\n\n")[0] + b"\n"
+    text = text.replace(good.device.encode(), weak.encode())
+    text = text.replace(note.encode64(good.ed25519).encode(), note.encode64(ed25519).encode())
+    return identity.signing.sign_note(weak, text, hybrid=True).decode()
