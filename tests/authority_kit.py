@@ -334,6 +334,13 @@ def peopled(*, auditor_has_keys: bool = True) -> World:
     return _peopled(keys=auditor_has_keys).copy()
 
 
+def peopled_by_auditors() -> World:
+    """A vault with the whole cast, whose auditor has taken over from the founder."""
+    world = peopled()
+    world.do("rotated", "ida", world.rotated("auditors"))
+    return world
+
+
 def weak_contact(name: str, curve: bytes) -> str:
     """A contact that is truly signed and has this X25519 key in its sealing key."""
     identity = person(name)
