@@ -363,15 +363,18 @@ def pair(actor: Note, gate: Note) -> bytes:
     return lp(actor.signed, gate.signed)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
 def canonical(value: Any) -> bytes:
     """RFC 8785 JSON of strings, integers, booleans, null, lists and objects with ASCII keys.
 
     Raises:
         ValueError: The value holds something else (the caller's mistake).
     """
-    _restrict(value)
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return text.encode()
+    if type(value) is not str:
+        _restrict(value)
+    return _ENCODER.encode(value).encode()
 
 
 def encode64(raw: bytes) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -213,27 +213,41 @@ def labels(replica: Replica, reads: Reads, held: Held) -> Iterator[Listed]:
         yield _label(replica, held, record)
 
 
-def find(replica: Replica, reads: Reads, record: bytes) -> Listed:
-    """One record with its label, proved to be in its deposit.
+def find(replica: Replica, reads: Reads, records: Sequence[bytes]) -> list[Listed]:
+    """Some records with their labels, each proved to be in its deposit; in the order asked for.
+
+    Args:
+        replica: The verified view.
+        reads: A snapshot.
+        records: 16-byte ids.
 
     Raises:
-        MissingError: It is not in the vault.
+        MissingError: One is not in the vault.
         DeniedError: This identity has no keys of its case.
-        VerificationError: It is damaged.
+        VerificationError: One is damaged.
     """
-    owner = reads.owner(record)
-    deposit = reads.deposit(owner[0]) if owner else None
-    row = reads.record(record)
-    if owner is None or deposit is None or row is None:
-        raise MissingError("a record is missing from the vault", "run `evault check`")
-    held = hold(replica, reads, deposit)
-    leaves = reads.leaves(deposit.id)
-    # The leaves of the others are taken as they stand: the root tells if one is false.
-    if not 0 <= owner[1] < len(leaves):
-        raise DamageError("a record is not at its place in its deposit")
-    leaves[owner[1]] = fields.record_leaf(row)
-    _check_root(held, leaves)
-    return _label(replica, held, row)
+    deposits: dict[bytes, list[tuple[int, Record]]] = {}
+    for record in records:
+        owner, row = reads.owner(record), reads.record(record)
+        if owner is None or row is None:
+            raise MissingError("a record is missing from the vault", "run `evault check`")
+        deposits.setdefault(owner[0], []).append((owner[1], row))
+    found: dict[bytes, Listed] = {}
+    for deposit, rows in deposits.items():
+        stored = reads.deposit(deposit)
+        if stored is None:
+            raise MissingError("a deposit is missing from the vault", "run `evault check`")
+        held = hold(replica, reads, stored)
+        # The leaves of the others are taken as they stand: the root tells if one is false.
+        leaves = reads.leaves(deposit)
+        for position, row in rows:
+            if not 0 <= position < len(leaves):
+                raise DamageError("a record is not at its place in its deposit")
+            leaves[position] = fields.record_leaf(row)
+        _check_root(held, leaves)
+        for _, row in rows:
+            found[row.id] = _label(replica, held, row)
+    return [found[record] for record in records]
 
 
 def _check_root(held: Held, leaves: list[bytes]) -> None:
@@ -329,8 +343,7 @@ def open_released(
     shares = identity.sealing.open(answer.sealed, Label.RELEASE, ids.parse(replica.vault), leaf)
     if len(shares) != 32 * len(records):
         raise GateError("the gate released another number of shares than it was asked for")
-    for number, record in enumerate(records):
-        listed = find(replica, reads, ids.parse(record))
+    for number, listed in enumerate(find(replica, reads, [ids.parse(name) for name in records])):
         yield open_record(listed, shares[32 * number : 32 * number + 32], answer.index)
 
 

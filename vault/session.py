@@ -326,7 +326,7 @@ class Session:
             found = reads.deposit(owner[0]) if owner else None
             if found is not None and not self._holds(ids.show(found.case)):
                 raise denied("not-holder")
-            return retrieve.find(self.replica, reads, ids.parse(record))
+            return retrieve.find(self.replica, reads, [ids.parse(record)])[0]
 
     def log(self) -> Iterator[Access]:
         """The access log, as far as this member can open it. See `vault.audit.accesses`."""
