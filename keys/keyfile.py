@@ -100,15 +100,12 @@ def encode(identity: Identity, passphrase: str, cost: Argon2 = DEFAULT) -> bytes
     return header + container.encrypt(key, _context(header), body)
 
 
-def parse(data: bytes, passphrase: str) -> Identity:
-    """Decrypt an identity file.
+def cost_of(data: bytes) -> Argon2:
+    """The cost of one guess at the passphrase of an identity file, without opening it.
 
     Raises:
         MalformedError: Not an identity file, cut short, of another suite, or with parameters
             outside the accepted range.
-        WrongPassphraseError: It does not decrypt; a damaged header looks the same.
-        OutOfMemoryError: The machine does not have the memory that the file asks for.
-        VerificationError: The passphrase is right and the rest is damaged.
     """
     if data[:8] != MAGIC:
         raise MalformedError(
@@ -122,6 +119,20 @@ def parse(data: bytes, passphrase: str) -> Identity:
     memory, passes, lanes = (int.from_bytes(data[at : at + 4], "big") for at in (10, 14, 18))
     cost = Argon2(memory, passes, lanes)
     cost.check()
+    return cost
+
+
+def parse(data: bytes, passphrase: str) -> Identity:
+    """Decrypt an identity file.
+
+    Raises:
+        MalformedError: Not an identity file, cut short, of another suite, or with parameters
+            outside the accepted range.
+        WrongPassphraseError: It does not decrypt; a damaged header looks the same.
+        OutOfMemoryError: The machine does not have the memory that the file asks for.
+        VerificationError: The passphrase is right and the rest is damaged.
+    """
+    cost = cost_of(data)
     header = data[:_HEADER]
     key = _stretch(passphrase, header[-_SALT:], cost)
     try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,9 +25,10 @@ from vault.authority import Authority, apply
 from vault.authority.apply import NOTHING
 from vault.authority.judge import denied
 from vault.client import Client
-from vault.deposit import Description, Progress, Stored
+from vault.deposit import Description, Prepared, Progress, Stored
 from vault.errors import (
     AmbiguousError,
+    Error,
     MalformedError,
     NotFoundError,
     UnknownVaultError,
@@ -469,7 +471,7 @@ class Session:
                 prepared.rows,
             )
         except BaseException:
-            deposit.discard(self.store, prepared)
+            self._take_back(prepared)
             raise
         prepared.rows.close()
         self.settle()
@@ -536,6 +538,14 @@ class Session:
     @property
     def _keyring(self) -> Keyring:
         return self.replica.keyring
+
+    def _take_back(self, prepared: Prepared) -> None:
+        """Delete what a deposit has stored, unless the gate has kept it: what was done is done."""
+        # If even that cannot be found out, orphans are harmless and lost evidence is not.
+        with suppress(Error), self.store.read() as reads:
+            if reads.deposit(prepared.deposit) is None:
+                deposit.discard(self.store, prepared)
+        prepared.rows.close()
 
     def _holds(self, case: str) -> bool:
         return self.authority.holds(self.member.id, case, self.now())

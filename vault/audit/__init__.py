@@ -5,7 +5,7 @@ holders open the second one, with the words of a reason. What cannot be opened i
 in the log.
 """
 
-from vault.audit.access import Access, accesses
+from vault.audit.access import Access, accesses, deposited
 from vault.audit.verify import Problem, Verified, verify_log
 
-__all__ = ["Access", "Problem", "Verified", "accesses", "verify_log"]
+__all__ = ["Access", "Problem", "Verified", "accesses", "deposited", "verify_log"]

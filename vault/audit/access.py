@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from vault import ids, note
-from vault.errors import Error, GateError
+from vault import fields, ids, note
+from vault.errors import DamageError, Error, GateError
 from vault.log import entry, merkle
 from vault.log.entry import Entry, Opener
 from vault.model import AUDITORS
@@ -148,6 +148,26 @@ def _access(replica: Replica, openers: _Openers, index: int, raw: bytes) -> Acce
         problem=problem,
         notes=(actor, gate),
     )
+
+
+def deposited(reads: Reads, access: Access) -> list[str]:
+    """The ids of the records that a deposit brought in, proved by the root that its note signs.
+
+    Args:
+        reads: A snapshot.
+        access: An opened deposit.
+
+    Raises:
+        DamageError: The stored records are not those that were deposited.
+    """
+    body = access.notes[0].body if access.notes else {}
+    records, leaves = [], []
+    for record, _leaf in reads.records(ids.parse(body["deposit"])):
+        records.append(ids.show(record.id))
+        leaves.append(fields.record_leaf(record))
+    if len(records) != body["count"] or fields.records_root(leaves).hex() != body["records_root"]:
+        raise DamageError("a deposit's records are not those that were signed")
+    return records
 
 
 def _check_public(parsed: Entry, actor: Note) -> None:
