@@ -1,0 +1,239 @@
+"""`evault init`, `join` and `status`: a vault, and how one stands to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vault.cli.context import Call, case_words
+from vault.cli.group import Command
+from vault.cli.text import _, groups, lossless, ngettext
+from vault.errors import FileError, LockedError, NoVaultError
+
+if TYPE_CHECKING:
+    from vault.session import Session
+
+
+@click.command(
+    cls=Command,
+    help=_(
+        """Create a vault in a new or empty folder.
+
+        You become its first steward and an advocate. Its fingerprint is what newcomers compare with
+        you, in person, before they trust it.
+        """
+    ),
+    examples=("evault init ~/vault", "evault init /srv/evidence --identity /media/usb/ana"),
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.pass_obj
+def init(call: Call, *, path: Path) -> None:
+    """Create a vault."""
+    # What can be known before the question for a passphrase is said before it.
+    try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            what = _("a vault") if (path / "FORMAT").exists() else _("something")
+            raise FileError(
+                _("there is {what} at {path} already").format(what=what, path=path),
+                _("choose an empty or new folder"),
+            )
+    except OSError as error:
+        raise FileError(
+            _("cannot make a vault at {path}: {reason}").format(path=path, reason=error.strerror)
+        ) from None
+    from vault.session import Session
+    from vault.store import folder
+
+    folder.refuse_network(path)
+    for warning in folder.warnings(path):
+        call.out.warn("{warning}", warning=warning)
+    identity = call.unlock()
+    with Session.create(path, identity, call.home) as session:
+        call.introduce(session)
+        _tell_vault(call, session, path)
+        say = call.out.say
+        say(_("The vault is at {path}. Its fingerprint is"), path=path)
+        say("\n  {fingerprint}\n", fingerprint=groups(session.fingerprint))
+        say(_("Next:"))
+        say(_("  * write the fingerprint down; newcomers compare it with you in person"))
+        say(_("  * add members: evault member add CONTACTFILE --role attorney"))
+        say(_("  * open a case: evault case open TITLE"))
+        say(_("  * make somebody a second steward: one lost laptop must not be the end of it"))
+
+
+@click.command(
+    cls=Command,
+    help=_(
+        """Open a vault for the first time.
+
+        The fingerprint comes from somebody whom you trust, in person or by phone: with it nobody
+        can give you another vault than the one that is meant. Spaces in it do not matter.
+        """
+    ),
+    examples=("evault join ~/vault --fingerprint '91ab 03cd ...'",),
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--fingerprint", metavar="F", help=_("64 hexadecimal digits."))
+@click.pass_obj
+def join(call: Call, *, path: Path, fingerprint: str | None) -> None:
+    """Open a vault for the first time."""
+    if not path.exists():
+        raise NoVaultError(_("there is no vault at {path}").format(path=path), _("check the path"))
+    from vault.session import Session
+    from vault.store import folder
+
+    folder.check_format(path)
+    fingerprint = call.text(
+        fingerprint, "--fingerprint", _("The fingerprint that a steward told you")
+    )
+    for warning in folder.warnings(path):
+        call.out.warn("{warning}", warning=warning)
+    identity = call.unlock()
+    try:
+        session = Session.join(path, identity, call.home, fingerprint)
+    except LockedError:
+        raise LockedError(
+            _("{name} is not a member of this vault").format(name=identity.name),
+            _("give a steward the output of `evault identity contact`, and join again"),
+        ) from None
+    with session:
+        call.introduce(session)
+        _tell_vault(call, session, path)
+        call.out.say(_("You joined the vault at {path}."), path=path)
+        call.out.say(_("Its fingerprint is {print}"), print=groups(session.fingerprint))
+        held = [case for case in session.cases() if case.title is not None]
+        for case in held:
+            call.out.say(_("You hold the case {case}."), case=case_words(case))
+
+
+def _tell_vault(call: Call, session: Session, path: Path) -> None:
+    call.out.object("vault", fingerprint=session.fingerprint, path=lossless(str(path)))
+
+
+@click.command(
+    cls=Command,
+    help=_(
+        """Show as whom you work, what waits for you, and what to worry about.
+
+        The level says what the log proves. At level 0 the gate runs on this machine: whoever owns
+        the machine can read without an entry, but cannot change what others have seen.
+        """
+    ),
+    examples=("evault status", "evault status --json"),
+)
+@click.pass_obj
+def status(call: Call) -> None:
+    """Show as whom you work, what waits for you, and what to worry about."""
+    with call.session() as session:
+        from vault.gate import LEVEL
+        from vault.note import ACCESS, AUTHORITY
+
+        member = session.member
+        heads = {log: session.replica.position(log).body() for log in (AUTHORITY, ACCESS)}
+        waiting = list(_waiting(session))
+        worries = list(_worries(call, session))
+        roles = sorted(role.value for role in member.roles)
+        call.out.object(
+            "status",
+            member=member.id,
+            name=member.name,
+            roles=roles,
+            level=LEVEL,
+            vault=session.authority.vault,
+            path=lossless(str(session.store.path)),
+            fingerprint=session.fingerprint,
+            **heads,
+            members=len(session.authority.members),
+            cases=len(session.authority.cases),
+            waiting=waiting,
+            warnings=worries,
+        )
+        call.out.rows(
+            [
+                (_("Member"), f"{member.name} ({member.id})"),
+                (_("Roles"), ", ".join(roles)),
+                (_("Vault"), str(session.store.path)),
+                (_("Fingerprint"), groups(session.fingerprint)),
+                (_("Level"), _("{level}: the gate runs on this machine").format(level=LEVEL)),
+                (_("Authority"), _entries(heads[AUTHORITY])),
+                (_("Access log"), _entries(heads[ACCESS])),
+                (_("Members"), str(len(session.authority.members))),
+                (_("Cases"), _cases(session)),
+            ]
+        )
+        for text in waiting:
+            call.out.say(_("Waiting: {text}"), text=text)
+        for text in worries:
+            call.out.say(_("Warning: {text}"), text=text)
+
+
+def _entries(position: dict[str, Any]) -> str:
+    count = position["size"]
+    text = ngettext("{count} entry, root {root}", "{count} entries, root {root}", count)
+    return text.format(count=count, root=position["root"][:16])
+
+
+def _cases(session: Session) -> str:
+    held = sum(case.title is not None for case in session.cases())
+    return _("{all}, of which you hold {held}").format(all=len(session.authority.cases), held=held)
+
+
+def _waiting(session: Session) -> Iterator[str]:
+    """Keys that should be there and are not: mine, and those that I can give to others."""
+    authority, at, mine = session.authority, session.now(), session.identity.device
+    for group in authority.groups:
+        lacking = authority.lacking(group, at)
+        name = _group(session, group)
+        if mine in {device.id for device in lacking}:
+            yield _("the keys of {group}: the next act of somebody who has them gives them").format(
+                group=name
+            )
+        elif lacking and mine in authority.epoch(group).wraps:
+            names = ", ".join(authority.members[device.member].name for device in lacking)
+            yield _("{names} for the keys of {group}: your next act gives them").format(
+                names=names, group=name
+            )
+
+
+def _group(session: Session, group: str) -> str:
+    if group not in session.authority.cases:
+        return {"members": _("the members"), "auditors": _("the auditors")}.get(group, group)
+    found = session.find_case(group)
+    return _("the case {case}").format(case=case_words(found))
+
+
+def _worries(call: Call, session: Session) -> Iterator[str]:
+    from vault.model import Role
+    from vault.store import folder
+
+    authority = session.authority
+    proofs = len(session.local.proofs())
+    if proofs:
+        yield ngettext(
+            "{count} proof that the vault showed two histories is kept: tell the other members",
+            "{count} proofs that the vault showed two histories are kept: tell the other members",
+            proofs,
+        ).format(count=proofs)
+    for index, error in session.replica.problems.items():
+        yield _("the gate accepted statement {index}, which the rules refuse: {message}").format(
+            index=index, message=error.message
+        )
+    stewards = [m for m in authority.members.values() if Role.STEWARD in m.roles]
+    if len(stewards) < 2:
+        yield _("there are fewer than two stewards: if one is lost, nobody can add members")
+    for case in session.cases():
+        holders = authority.holders(case.id, session.now())
+        if session.member in holders and len(holders) < 2:
+            yield _("nobody but you holds the case {case}: if you are lost, it is lost").format(
+                case=case_words(case)
+            )
+    yield from folder.warnings(session.store.path)
+    try:
+        mode = call.identity_file.stat().st_mode
+    except OSError:
+        return
+    if mode & 0o077:
+        yield _("other users of this machine can read or replace your identity file; chmod 600 it")
