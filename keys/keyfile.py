@@ -224,8 +224,7 @@ def write(
         if replace:
             fresh.replace(path)
         else:
-            os.link(fresh, path)
-            fresh.unlink()
+            _name(fresh, path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -238,6 +237,21 @@ def write(
     finally:
         with suppress(OSError):
             fresh.unlink(missing_ok=True)
+
+
+def _name(fresh: Path, path: Path) -> None:
+    """Give a file its name without replacing another."""
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Memory sticks know no links.
+        if path.exists():
+            raise FileExistsError(path) from None
+        fresh.rename(path)
+    else:
+        fresh.unlink()
 
 
 def _context(header: bytes) -> bytes:

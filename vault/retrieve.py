@@ -462,7 +462,15 @@ def _write_named(path: Path, blocks: Iterator[bytes]) -> None:
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             _pour(file, blocks)
-        os.link(fresh, path)
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            raise
+        except OSError:
+            # Memory sticks know no links. What appeared here since the first look is kept.
+            if os.path.lexists(path):
+                raise FileExistsError(path) from None
+            fresh.rename(path)
     finally:
         fresh.unlink(missing_ok=True)
 
