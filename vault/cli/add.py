@@ -213,7 +213,14 @@ def _ask(call: Call, said: dict[str, Any]) -> None:
         "notes": _("Note"),
     }
     for field, question in questions.items():
-        if said[field] in (None, ()):
+        while said[field] in (None, ()):
             answer = call.terminal.ask(question, empty=True)
-            if answer:
-                said[field] = (answer,) if field == "notes" else answer
+            if not answer:
+                break
+            value: Any = (answer,) if field == "notes" else answer
+            try:
+                forms.description(None, **{field: value})
+            except UsageError as error:
+                call.terminal.tell("{message}; {hint}", message=error.message, hint=error.hint)
+                continue
+            said[field] = value

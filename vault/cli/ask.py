@@ -12,7 +12,8 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import click
@@ -62,10 +63,10 @@ class Terminal:
         suffix = "" if default is None else f" [{visible(default)}]"
         while True:
             self._file.write(f"{question}{suffix}: ")
-            line = self._file.readline()
-            if not line:
-                self._file.write("\n")
-                raise click.Abort
+            with self._interrupted():
+                line = self._file.readline()
+                if not line:
+                    raise EOFError
             answer = line.rstrip("\n").strip()
             if not answer and default is not None:
                 return default
@@ -77,12 +78,19 @@ class Terminal:
         import getpass
 
         try:
-            return getpass.getpass(f"{question}: ")
-        except EOFError:
-            self._file.write("\n")
-            raise click.Abort from None
+            with self._interrupted():
+                return getpass.getpass(f"{visible(question)}: ")
         except UnicodeDecodeError:
             raise UsageError(_("what was typed is not in the terminal's encoding")) from None
+
+    @contextmanager
+    def _interrupted(self) -> Iterator[None]:
+        """Whoever leaves a question unanswered gets what comes next on a line of its own."""
+        try:
+            yield
+        except (EOFError, KeyboardInterrupt):
+            self._file.write("\n")
+            raise click.Abort from None
 
     def choose(
         self, question: str, options: Sequence[tuple[str, str]], *, free: bool = False
@@ -193,7 +201,7 @@ def choosing(sources: Sources, terminal: Terminal | None) -> str:
             _("no new passphrase, and no terminal to ask for one"),
             _("use {fd} or {command}").format(fd=sources.options[0], command=sources.options[1]),
         )
-    terminal.tell(_("Choose a passphrase. Nobody can reset it; write it down until you know it."))
+    terminal.tell(_("Choose a passphrase. Nobody can reset it: forgotten means lost."))
     for _try in range(_TRIES):
         first = terminal.secret(sources.name)
         reason = weakness(first)

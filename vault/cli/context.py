@@ -15,7 +15,7 @@ from vault.cli.ask import Sources, Terminal, choosing, unlocking
 from vault.cli.output import Output
 from vault.cli.text import _, short_length
 from vault.cli.words import PURPOSES
-from vault.errors import BusyError, FileError, LockedError, NoVaultError, UsageError
+from vault.errors import BusyError, FileError, LockedError, NotFoundError, NoVaultError, UsageError
 
 if TYPE_CHECKING:
     from keys.identity import Identity
@@ -88,7 +88,7 @@ class Call:
     def sources(self) -> Sources:
         """Where the passphrase of the identity comes from."""
         return Sources(
-            _("Passphrase"),
+            _("Passphrase of {file}").format(file=self.identity_file),
             self.passphrase_fd,
             self.passphrase_command,
             "EVAULT_PASSPHRASE",
@@ -233,7 +233,12 @@ class Call:
                 _("there is no open case"), _("open one with `evault case open TITLE`")
             )
         options = [(case.id, case_words(case)) for case in cases]
-        return session.find_case(self.terminal.choose(_("Which case?"), options, free=True))
+        while True:
+            answer = self.terminal.choose(_("Which case?"), options, free=True)
+            try:
+                return session.find_case(answer)
+            except NotFoundError as error:
+                self.terminal.tell("{message}", message=error.message)
 
 
 def case_words(case: Titled) -> str:

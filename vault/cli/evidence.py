@@ -50,16 +50,15 @@ def list_records(call: Call, *, case: str | None) -> None:
                     seen["title"] or "",
                     seen["name"],
                     size(seen["size"]),
-                    seen["media_type"],
-                    moment(listed.held.gate.body["time"]),
+                    moment(listed.held.gate.body["time"])[:10],
                     cases[seen["case"]],
                 )
         if call.json:
             return
         short = shorten(session, list(rows))
-        heads = [_("Record"), _("Title"), _("Name"), _("Size"), _("Type"), _("Stored"), _("Case")]
+        heads = [_("Record"), _("Title"), _("Name"), _("Size"), _("Stored"), _("Case")]
         table = [(short[record], *cells) for record, cells in rows.items()]
-        call.out.table(heads, table, fold=(1, 2, 6))
+        call.out.table(heads, table, fold=(1, 2, 5))
         text = ngettext("{count} record, {size}", "{count} records, {size}", count)
         call.out.say(text, count=count, size=size(total))
 

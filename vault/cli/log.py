@@ -63,7 +63,7 @@ def list_entries(call: Call) -> None:
             elif access.opened:
                 rows.append(_row(access, cases))
         heads = (_("Entry"), _("Time"), _("Who"), _("What"), _("Case"), _("Records"), _("Words"))
-        call.out.table(heads, rows, fold=(4, 6))
+        call.out.table(heads, rows, fold=(2, 3, 4, 5, 6))
         if sealed:
             text = ngettext(
                 "{count} entry is not for you", "{count} entries are not for you", sealed

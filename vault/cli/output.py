@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 _CHUNK = 1000
+_LEAST = 8
 
 
 class Output:
@@ -89,7 +90,7 @@ class Output:
             table = Table(box=None, pad_edge=False, show_header=start == 0, header_style="bold")
             for number, head in enumerate(heads):
                 folds = number in fold
-                least = min(widths[number], 20) if folds else widths[number]
+                least = min(widths[number], _LEAST) if folds else widths[number]
                 table.add_column(
                     Text(head),
                     min_width=least,

@@ -17,7 +17,7 @@ PURPOSES = {
     "translation": _("to have it translated"),
     "safety": _("to protect somebody"),
     "verification": _("to verify it"),
-    "other": _("something else: say it with --why"),
+    "other": _("something else: say it in words"),
 }
 
 ROLES = {
