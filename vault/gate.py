@@ -38,6 +38,7 @@ from vault.errors import (
     GateError,
     MalformedError,
     RolledBackError,
+    StaleError,
 )
 from vault.log import checkpoint, entry, merkle, proof
 from vault.log.checkpoint import Checkpoint
@@ -130,6 +131,7 @@ class Gate:
         details = hashlib.sha256(message.details).hexdigest() if message.details else None
         if actor.body["details"] != details:
             raise MalformedError("an act does not commit to the details beside it")
+        self._check_tag(actor, message)
         reason = judge(self._replica.authority, actor, int(self._clock()))
         if reason is None and actor.kind == "release":
             reason = self._find(writes, actor)
@@ -142,6 +144,14 @@ class Gate:
         if actor.kind == "release":
             return self._release(writes, actor, message)
         return self._append_access(writes, actor, message, _Verdict("done"), case)
+
+    def _check_tag(self, actor: Note, message: Message) -> None:
+        """Tag and details are made for the epoch of the case that the actor saw last."""
+        authority, case = self._replica.authority, actor.body["case"]
+        if not (message.tag or message.details) or case not in authority.cases:
+            return
+        if authority.epoch(case).index >= actor.body["seen"]["authority"]["size"]:
+            raise StaleError("the case's keys have changed", "try again")
 
     def _keep(self, writes: Writes, actor: Note, message: Message, rows: BinaryIO | None) -> Answer:
         body = actor.body

@@ -109,8 +109,11 @@ class _Openers:
 def _access(replica: Replica, openers: _Openers, index: int, raw: bytes) -> Access:
     parsed = entry.parse(raw)
     origin = note.origin(replica.vault, ACCESS)
+    first, keys = parsed.compartments[0], openers.first(parsed.note_id)
     try:
-        body = entry.open_compartment(origin, parsed.compartments[0], openers.first(parsed.note_id))
+        body = entry.open_compartment(origin, first, keys) or entry.open_compartment(
+            origin, first, keys, thorough=True
+        )
         if body is None:
             return Access(index, parsed.note_id, opened=False)
         actor, gate = note.parse_pair(body)

@@ -151,6 +151,7 @@ class BlobWriter:
             FileError: The disk is full or fails; nothing remains.
         """
         place = _place(self._root, self.name)
+        linked = False
         try:
             os.fsync(self._file.fileno())
             self._file.close()
@@ -158,12 +159,16 @@ class BlobWriter:
             place.parent.mkdir(exist_ok=True, mode=0o700)
             # A link, unlike a rename, never replaces.
             os.link(self._fresh, place)
+            linked = True
             self._fresh.unlink()
             _sync_folder(place.parent)
             if made:
                 _sync_folder(self._root)
         except OSError as error:
             self.abort()
+            if linked:
+                with suppress(OSError):
+                    place.unlink()
             raise _unwritable(error) from None
         return self.name
 

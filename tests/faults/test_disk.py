@@ -1,0 +1,136 @@
+"""A disk that is full or fails: an act fails in clear words, and nothing is lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from vault_kit import World, make
+
+from vault.check import check
+from vault.errors import FileError
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A vault with a case, and a folder to add."""
+    made = make(tmp_path)
+    new = made.root / "new"
+    new.mkdir()
+    (new / "small").write_bytes(b"s" * 5000)
+    (new / "large").write_bytes(b"l" * 2_000_000)
+    return made
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, name: str, at: int, code: int) -> Callable[[], int]:
+    """Let the call with number `at` of a function of os fail; returns the count so far."""
+    real: Callable[..., Any] = getattr(os, name)
+    count = 0
+
+    def call(*args: Any, **settings: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == at:
+            raise OSError(code, os.strerror(code))
+        return real(*args, **settings)
+
+    monkeypatch.setattr(os, name, call)
+    return lambda: count
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("name", ["fsync", "link"])
+def test_each_failing_call_of_an_add_changes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, code: int
+) -> None:
+    """Whichever call fails, the add fails with a clear error and the vault is as it was."""
+    blobs = len(world.blobs)
+    for at in range(1, 20):
+        with monkeypatch.context() as patch, world.session("ana") as ana:
+            count = failing(patch, name, at, code)
+            try:
+                ana.add([world.root / "new"], world.case)
+            except FileError:
+                kept = False
+            else:
+                kept = True
+            reached = count() >= at
+        with world.session("ana") as ana:
+            names = [str(listed.label.values["name"]) for listed in ana.records()]
+            assert check(ana.store, ana).problems == []
+        if not reached:
+            break
+        if kept:
+            # It failed after the transaction, in what the client keeps for itself.
+            assert "new/small" in names
+            return
+        assert len(names) in {2, 4}
+        if len(names) == 2:
+            assert len(world.blobs) == blobs
+    else:
+        raise AssertionError("an add has more calls than were tried")
+
+
+class Full:
+    """Lets the database say that the disk is full when a statement begins with some words."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    def __call__(self, connection: Any, cursor: Any, statement: str, *_rest: Any) -> None:
+        """Break the statement in the way that a full disk does."""
+        if statement.startswith(self._words):
+            cursor.execute("PRAGMA max_page_count=1")
+
+    def __enter__(self) -> Full:
+        event.listen(Engine, "before_cursor_execute", self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(Engine, "before_cursor_execute", self)
+
+
+def test_nothing_is_released_when_the_log_cannot_be_written(world: World) -> None:
+    """A full disk refuses reads as well: what cannot be logged is not given."""
+
+    def until_full() -> None:
+        for _ in range(50):
+            ben.release([world.stored[0].record], "review", "x" * 3000)
+
+    with world.session("ben") as ben, Full("INSERT INTO log_entry"), pytest.raises(FileError):
+        until_full()
+    with world.session("ben") as ben:
+        assert check(ben.store, ben).problems == []
+
+
+def test_an_add_on_a_full_database_changes_nothing(world: World) -> None:
+    """A full disk in the transaction leaves no half a deposit."""
+    many = world.root / "many"
+    many.mkdir()
+    for number in range(200):
+        (many / str(number)).write_bytes(b"x")
+    with world.session("ana") as ana, Full("INSERT INTO record"), pytest.raises(FileError):
+        ana.add([many], world.case)
+    with world.session("ana") as ana:
+        assert len(list(ana.records())) == 2
+        assert check(ana.store, ana).problems == []
+    assert len(world.blobs) == 2
+
+
+def test_nothing_is_released_from_a_vault_that_cannot_be_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read-only database gives labels and no evidence."""
+    with world.session("ben") as ben:
+        with ben.store.read() as reads:
+            # The connection goes back to the pool read-only, as on a read-only disk.
+            reads._connection.exec_driver_sql("PRAGMA query_only=ON")
+        with pytest.raises(FileError, match="cannot be written"):
+            ben.release([world.stored[0].record], "review")
+        assert len(list(ben.records())) == 2
