@@ -122,7 +122,8 @@ def test_ci_runs_the_readmes_second_command() -> None:
     commands = [line for line in lines if line.startswith("python3 -m venv")]
     assert len(commands) == 2
     assert "evault demo" in commands[0]
-    assert "[test]" in commands[1] and "pytest" in commands[1]
+    assert "[test]" in commands[1]
+    assert "pytest" in commands[1]
 
 
 def test_the_readmes_library_example_works(tmp_path: Path) -> None:
