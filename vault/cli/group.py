@@ -36,7 +36,8 @@ NOUNS = {
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     call = context.find_object(Call)
-    if call is not None and value not in (None, False) and parameter.name:
+    # Zero is a descriptor, so nothing may be compared with False here.
+    if call is not None and value is not None and value is not False and parameter.name:
         setattr(call, parameter.name, value)
         call.out.json = call.json
 
