@@ -474,6 +474,7 @@ class Session:
             self._take_back(prepared)
             raise
         prepared.rows.close()
+        self.store.collect(time.time())
         self.settle()
         return prepared.stored
 

@@ -39,6 +39,7 @@ class Blobs:
         Raises:
             FileError: It cannot be written.
         """
+        self._ready()
         return BlobWriter(self._path)
 
     def scratch(self) -> BinaryIO:
@@ -49,10 +50,18 @@ class Blobs:
         """
         import tempfile
 
+        self._ready()
         try:
             return tempfile.TemporaryFile(dir=self._path / _FRESH)
         except OSError as error:
             raise FileError(f"cannot write into the vault: {error.strerror}") from None
+
+    def _ready(self) -> None:
+        """Make the folders, which a copy of a vault may lack when they were empty."""
+        try:
+            self.prepare()
+        except OSError as error:
+            raise _unwritable(error) from None
 
     def open(self, name: bytes) -> BinaryIO:
         """Open a blob for reading.

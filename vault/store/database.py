@@ -34,6 +34,8 @@ _LOGS = {AUTHORITY: 0, ACCESS: 1}
 _BATCH = 1000
 _DATABASE = "vault.db"
 _WAIT = 5.0
+_GRACE = 7 * 24 * 3600
+_COLLECTED = "collected"
 
 _HEAD = select(tables.log_head.c.note).where(tables.log_head.c.log == bindparam("log"))
 _ENTRY = select(tables.log_entry.c.raw).where(
@@ -368,6 +370,27 @@ class Store:
         """Declare the folder a vault."""
         with _translated():
             folder.write_format(self.path)
+
+    def collect(self, now: float) -> int:
+        """Delete what unfinished deposits left behind, about once a week.
+
+        Args:
+            now: Seconds since the epoch; what is younger than a week stays, because it may belong
+                to a deposit under way.
+
+        Returns:
+            How many files were deleted.
+        """
+        marker = self.path / "blobs" / _COLLECTED
+        try:
+            if marker.exists() and marker.stat().st_mtime > now - _GRACE:
+                return 0
+            marker.touch()
+        except OSError:
+            # Tidying up is never a reason to fail.
+            return 0
+        with self.read() as reads:
+            return self.blobs.collect(reads.blob_used, now - _GRACE)
 
     def close(self) -> None:
         """Let go of the database."""
