@@ -121,7 +121,7 @@ def _access(replica: Replica, openers: _Openers, index: int, raw: bytes) -> Acce
         return Access(index, parsed.note_id, opened=False, problem=error)
     problem: Error | None = None
     try:
-        _check_public(parsed, actor)
+        _check_public(parsed, actor, gate)
         verify_act(replica, index, actor, gate)
     except Error as error:
         problem = error
@@ -173,14 +173,14 @@ def deposited(reads: Reads, access: Access) -> list[str]:
     return records
 
 
-def _check_public(parsed: Entry, actor: Note) -> None:
+def _check_public(parsed: Entry, actor: Note, gate: Note) -> None:
     if parsed.note_id != actor.id_hash:
         raise GateError("an entry names another note than it holds")
     said = hashlib.sha256(parsed.compartments[1]).hexdigest() if parsed.compartments[1:] else None
     if said != actor.body.get("details"):
         raise GateError("an entry's details are not those that its actor committed to")
     public = None
-    if actor.kind == "deposit":
+    if actor.kind == "deposit" and gate.body["outcome"] == "done":
         public = {
             "id": ids.parse(actor.body["deposit"]).hex(),
             **{name: actor.body[name] for name in ("records_root", "case_seal", "gate_seal")},

@@ -10,7 +10,7 @@ import click
 
 from vault.cli import form as forms
 from vault.cli.context import Call, case_words, inside, shorten
-from vault.cli.group import TEXT, Command
+from vault.cli.group import PLACE, TEXT, Command
 from vault.cli.text import _, lossless, ngettext, size, visible
 from vault.errors import FileError, PartialError, UsageError
 
@@ -47,7 +47,7 @@ _FORM_MOST = 1 << 20
         "evault add interview.m4a --case 2026-014 --form interview.json",
     ),
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=PLACE, metavar="PATH...")
 @click.option("--case", type=TEXT, help=_("Id, title or reference of the case."))
 @click.option("--title", type=TEXT, help=_("What holders see in lists."))
 @click.option("--source", type=TEXT, help=_("From whom or where it is."))
@@ -56,7 +56,7 @@ _FORM_MOST = 1 << 20
 )
 @click.option("--note", "notes", type=TEXT, multiple=True, help=_("May be given several times."))
 @click.option("--tag", "tags", type=TEXT, multiple=True, help=_("May be given several times."))
-@click.option("--form", metavar="FILE", help=_("A JSON object, from a file or - ."))
+@click.option("--form", type=PLACE, metavar="FILE", help=_("A JSON object, from a file or - ."))
 @click.option("--ask", is_flag=True, help=_("Ask for title, source, time and a note."))
 @click.option("--name", type=TEXT, help=_("What standard input is called.  [stdin]"))
 @click.option(
@@ -119,6 +119,8 @@ def _survey(call: Call, paths: Sequence[str], name: str | None, *, skip: bool) -
     files = [Path(path) for path in paths if path != "-"]
     found = intake.survey(files) if files else intake.Survey([], [], 0)
     sources: list[Source] = list(found.sources)
+    if paths.count("-") > 1:
+        raise UsageError(_("standard input is given twice"))
     if "-" in paths:
         called = name if name is not None else "stdin"
         if not called or "\0" in called:

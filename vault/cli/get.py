@@ -12,7 +12,7 @@ from vault.cli import deliver, screen
 from vault.cli.context import Call
 from vault.cli.evidence import PURPOSE
 from vault.cli.exits import exit_of
-from vault.cli.group import TEXT, Command
+from vault.cli.group import PLACE, TEXT, Command
 from vault.cli.text import _, lossless, ngettext, size
 from vault.errors import (
     BusyError,
@@ -51,7 +51,7 @@ _STDOUT = "-"
     ),
 )
 @click.argument("records", nargs=-1, required=True, type=TEXT, metavar="RECORD...")
-@click.option("-o", "--output", metavar="OUT", help=_("A file, a folder, or - ."))
+@click.option("-o", "--output", type=PLACE, metavar="OUT", help=_("A file, a folder, or - ."))
 @click.option("--purpose", type=PURPOSE, help=_("Why you ask; auditors see it."))
 @click.option("--why", type=TEXT, help=_("In words; only holders of the case see it."))
 @click.pass_obj
@@ -65,8 +65,6 @@ def get(
 ) -> None:
     """Retrieve records for a purpose."""
     output = call.text(output, "-o", _("Where to: a file or a folder"))
-    if not output:
-        raise UsageError(_("-o is empty"))
     if output == _STDOUT and len(records) > 1:
         raise UsageError(_("only one record goes to standard output"), _("name a folder with -o"))
     if output == _STDOUT and call.json:

@@ -42,18 +42,52 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
         call.out.json = call.json
 
 
+class Text(click.ParamType[str]):
+    """A text that somebody wrote: any line breaks, but valid Unicode."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse bytes that are not UTF-8."""
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail(_("it is not valid UTF-8"), param, ctx)
+        return text
+
+
+class Place(click.ParamType[str]):
+    """A path. An empty one would be the current folder, and is an unset variable in a script."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse an empty path."""
+        text = str(value)
+        if not text:
+            self.fail(_("a path is not empty"), param, ctx)
+        return text
+
+
+TEXT = Text()
+PLACE = Place()
+
+
 def global_options(*, hidden: bool) -> list[click.Parameter]:
     """The options that every command takes, before or after its name."""
     common: dict[str, Any] = {"callback": _remember, "expose_value": False, "hidden": hidden}
     return [
         click.Option(
             ["--vault"],
+            type=PLACE,
             metavar="PATH",
             help=_("The vault.  [EVAULT_VAULT; else the current folder, if it is one]"),
             **common,
         ),
         click.Option(
             ["--identity"],
+            type=PLACE,
             metavar="FILE",
             help=_("The identity file.  [EVAULT_IDENTITY; else `identity` in EVAULT_HOME]"),
             **common,
@@ -84,24 +118,6 @@ def global_options(*, hidden: bool) -> list[click.Parameter]:
             **common,
         ),
     ]
-
-
-class Text(click.ParamType[str]):
-    """A text that somebody wrote: any line breaks, but valid Unicode."""
-
-    name = "text"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse bytes that are not UTF-8."""
-        text = str(value)
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            self.fail(_("it is not valid UTF-8"), param, ctx)
-        return text
-
-
-TEXT = Text()
 
 
 class Command(click.Command):

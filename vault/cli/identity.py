@@ -9,7 +9,7 @@ import click
 
 from vault.cli.ask import Sources
 from vault.cli.context import Call
-from vault.cli.group import TEXT, Noun
+from vault.cli.group import PLACE, TEXT, Noun
 from vault.cli.strength import RULE
 from vault.cli.text import _, lossless
 from vault.errors import FileError, MalformedError, UsageError
@@ -45,7 +45,11 @@ def identity() -> None:
 )
 @click.argument("name", type=TEXT, required=False)
 @click.option(
-    "-o", "--output", metavar="FILE", help=_("Where to.  [the file that --identity means]")
+    "-o",
+    "--output",
+    type=PLACE,
+    metavar="FILE",
+    help=_("Where to.  [the file that --identity means]"),
 )
 @click.option(
     "--kdf-memory",
@@ -108,7 +112,7 @@ def show(call: Call) -> None:
     ),
     examples=("evault identity contact", "evault identity contact -o ana.contact"),
 )
-@click.option("-o", "--output", metavar="FILE", help=_("Where to.  [standard output]"))
+@click.option("-o", "--output", type=PLACE, metavar="FILE", help=_("Where to.  [standard output]"))
 @click.pass_obj
 def contact(call: Call, *, output: str | None) -> None:
     """Write your contact."""

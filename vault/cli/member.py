@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vault.cli.context import Call
-from vault.cli.group import Noun
+from vault.cli.group import PLACE, Noun
 from vault.cli.text import _, groups
 from vault.cli.words import ROLES
 from vault.errors import FileError, MalformedError
@@ -39,7 +39,7 @@ def member() -> None:
         "evault member add - --role auditor < pia.contact",
     ),
 )
-@click.argument("contactfile")
+@click.argument("contactfile", type=PLACE)
 @click.option(
     "--role",
     "roles",

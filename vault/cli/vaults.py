@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vault.cli.context import Call, case_words
-from vault.cli.group import Command
+from vault.cli.group import PLACE, Command
 from vault.cli.text import _, groups, lossless, ngettext
 from vault.errors import FileError, LockedError, NoVaultError
 
@@ -28,14 +28,15 @@ if TYPE_CHECKING:
     ),
     examples=("evault init ~/vault", "evault init /srv/evidence --identity /media/usb/ana"),
 )
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=PLACE)
 @click.pass_obj
-def init(call: Call, *, path: Path) -> None:
+def init(call: Call, *, path: str) -> None:
     """Create a vault."""
+    place = Path(path)
     # What can be known before the question for a passphrase is said before it.
     try:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            what = _("a vault") if (path / "FORMAT").exists() else _("something")
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
+            what = _("a vault") if (place / "FORMAT").exists() else _("something")
             raise FileError(
                 _("there is {what} at {path} already").format(what=what, path=path),
                 _("choose an empty or new folder"),
@@ -47,13 +48,13 @@ def init(call: Call, *, path: Path) -> None:
     from vault.session import Session
     from vault.store import folder
 
-    folder.refuse_network(path)
-    for warning in folder.warnings(path):
+    folder.refuse_network(place)
+    for warning in folder.warnings(place):
         call.out.warn("{warning}", warning=warning)
     identity = call.unlock()
-    with Session.create(path, identity, call.home) as session:
+    with Session.create(place, identity, call.home) as session:
         call.introduce(session)
-        _tell_vault(call, session, path)
+        _tell_vault(call, session, place)
         say = call.out.say
         say(_("The vault is at {path}. Its fingerprint is"), path=path)
         say("\n  {fingerprint}\n", fingerprint=groups(session.fingerprint))
@@ -75,25 +76,26 @@ def init(call: Call, *, path: Path) -> None:
     ),
     examples=("evault join ~/vault --fingerprint '91ab 03cd ...'",),
 )
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=PLACE)
 @click.option("--fingerprint", metavar="F", help=_("64 hexadecimal digits."))
 @click.pass_obj
-def join(call: Call, *, path: Path, fingerprint: str | None) -> None:
+def join(call: Call, *, path: str, fingerprint: str | None) -> None:
     """Open a vault for the first time."""
-    if not path.exists():
+    place = Path(path)
+    if not place.exists():
         raise NoVaultError(_("there is no vault at {path}").format(path=path), _("check the path"))
     from vault.session import Session
     from vault.store import folder
 
-    folder.check_format(path)
+    folder.check_format(place)
     fingerprint = call.text(
         fingerprint, "--fingerprint", _("The fingerprint that a steward told you")
     )
-    for warning in folder.warnings(path):
+    for warning in folder.warnings(place):
         call.out.warn("{warning}", warning=warning)
     identity = call.unlock()
     try:
-        session = Session.join(path, identity, call.home, fingerprint)
+        session = Session.join(place, identity, call.home, fingerprint)
     except LockedError:
         raise LockedError(
             _("{name} is not a member of this vault").format(name=identity.name),
@@ -101,7 +103,7 @@ def join(call: Call, *, path: Path, fingerprint: str | None) -> None:
         ) from None
     with session:
         call.introduce(session)
-        _tell_vault(call, session, path)
+        _tell_vault(call, session, place)
         call.out.say(_("You joined the vault at {path}."), path=path)
         call.out.say(_("Its fingerprint is {print}"), print=groups(session.fingerprint))
         held = [case for case in session.cases() if case.title is not None]
