@@ -148,6 +148,12 @@ class World:
         """The vault's folder."""
         return self.root / "vault"
 
+    @property
+    def blobs(self) -> set[Path]:
+        """All files that hold evidence."""
+        found = (self.vault / "blobs").rglob("*")
+        return {path for path in found if path.is_file() and path.stat().st_size}
+
     def env(self, who: str, **more: str) -> dict[str, str]:
         """The environment of a person."""
         return environment(self.root / who, self.vault, **more)

@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import sqlite3
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -287,11 +286,11 @@ def test_a_file_that_changes_while_it_is_read(
                 file.write(b"more")
             yield block
 
-    before = {entry for entry in (world.vault / "blobs").rglob("*") if entry.is_file()}
+    before = world.blobs
     monkeypatch.setattr(intake, "blocks", growing)
     result = world("ana", "add", path, "--case", REF, "--json", code=15)
     assert "changed while it was read" in result.error["message"]
-    assert {entry for entry in (world.vault / "blobs").rglob("*") if entry.is_file()} == before
+    assert world.blobs == before
     monkeypatch.undo()
     assert stored(world) == 5
 
@@ -332,7 +331,7 @@ def test_a_vault_that_another_process_writes_to_is_busy(
     from vault.store import database
 
     monkeypatch.setattr(database, "_WAIT", 0.2)
-    blobs = {entry for entry in (world.vault / "blobs").rglob("*") if entry.is_file()}
+    blobs = world.blobs
     holder = sqlite3.connect(world.vault / "vault.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
@@ -344,10 +343,8 @@ def test_a_vault_that_another_process_writes_to_is_busy(
         world("ana", "get", record, "-o", out, "--purpose", "review", code=14)
         assert not out.exists()
         assert stored(world) == 5
-        log = world("pia", "log", "list")
-        assert "another act" in log.err or log.err
+        world("pia", "log", "list")
     finally:
         holder.close()
-    assert {entry for entry in (world.vault / "blobs").rglob("*") if entry.is_file()} == blobs
-    assert threading.active_count() >= 1
+    assert world.blobs == blobs
     world("ana", "check")

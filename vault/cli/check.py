@@ -9,7 +9,7 @@ import click
 from vault.cli.context import Call
 from vault.cli.group import Command
 from vault.cli.text import _, ngettext
-from vault.errors import DamageError, LogError, VerificationError
+from vault.errors import DamageError, Error, LogError, MalformedError, VerificationError
 
 if TYPE_CHECKING:
     from vault.check import Problem, Report
@@ -67,11 +67,11 @@ def check(call: Call, *, keyless: bool) -> None:
     _conclude(call, report, first)
 
 
-def _without_keys(call: Call, store: Store) -> tuple[Report, VerificationError | None]:
+def _without_keys(call: Call, store: Store) -> tuple[Report, Error | None]:
     return _run(call, store, None), None
 
 
-def _with_keys(call: Call, store: Store) -> tuple[Report, VerificationError | None]:
+def _with_keys(call: Call, store: Store) -> tuple[Report, Error | None]:
     """Check with keys; where a session refuses to begin, its reason is one problem more."""
     from vault.check import Problem, Report
     from vault.errors import UnknownVaultError
@@ -83,8 +83,11 @@ def _with_keys(call: Call, store: Store) -> tuple[Report, VerificationError | No
     except UnknownVaultError:
         # Not damage: this client has never been here, or the vault is another one.
         raise
-    except VerificationError as error:
+    except (VerificationError, MalformedError) as error:
         report = _run(call, store, None)
+        if isinstance(error, MalformedError) and not report.problems:
+            # All is as it was stored, so it was stored by a newer evault.
+            raise
         concerns_log = isinstance(error, LogError)
         said: list[Problem] = list(report.problems)
         if concerns_log or not said:
@@ -103,7 +106,7 @@ def _run(call: Call, store: Store, session: Any) -> Report:
         return run(store, session, bar)
 
 
-def _conclude(call: Call, report: Report, first: VerificationError | None) -> None:
+def _conclude(call: Call, report: Report, first: Error | None) -> None:
     problems = len(report.problems)
     if not problems:
         call.out.say(

@@ -18,7 +18,7 @@ from vault.errors import FileError
 _MAX_NAME = 255
 
 
-def targets(output: Path, names: Sequence[str], *, vault: Path) -> list[Path]:
+def targets(output: Path, names: Sequence[str], *, vault: Path, folder: bool = False) -> list[Path]:
     """Where each of some records will be written; never over anything that exists.
 
     One record goes to the file `output`, or into it if it is a folder; several go into the folder.
@@ -28,11 +28,12 @@ def targets(output: Path, names: Sequence[str], *, vault: Path) -> list[Path]:
         output: What the user gave.
         names: The records' names.
         vault: The vault's folder, where no plaintext goes.
+        folder: Whether `output` was written like a folder, which may not be there yet.
 
     Raises:
         FileError: Something is there already, or it is in the vault.
     """
-    into = len(names) > 1 or output.is_dir() or str(output).endswith(os.sep)
+    into = len(names) > 1 or folder or output.is_dir()
     if inside(output, vault):
         raise FileError(
             _("{path} is in the vault's own folder").format(path=output),

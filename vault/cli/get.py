@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +79,7 @@ def get(
         if output == _STDOUT:
             _to_stdout(call, session, labels[0], purpose, why)
         else:
-            _to_files(call, session, labels, Path(output), purpose, why)
+            _to_files(call, session, labels, output, purpose, why)
 
 
 def _labels(
@@ -125,13 +126,15 @@ def _to_files(
     call: Call,
     session: Session,
     labels: Sequence[Listed],
-    output: Path,
+    output: str,
     purpose: str,
     why: str | None,
 ) -> None:
     names = [str(listed.label.values["name"]) for listed in labels]
     needed = sum(int(listed.label.values["size"]) for listed in labels)
-    paths = deliver.targets(output, names, vault=session.store.path)
+    # What is written like a folder is meant as one, also if it is not there yet.
+    like_folder = output.endswith(("/", os.sep))
+    paths = deliver.targets(Path(output), names, vault=session.store.path, folder=like_folder)
     with deliver.folders_for(paths, needed):
         released = session.release([listed.id for listed in labels], purpose, why)
         whole, failed = _write(call, session, list(zip(released, paths, strict=True)), needed)

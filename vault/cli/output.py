@@ -8,8 +8,10 @@ and nowhere else has to think of it.
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -80,7 +82,8 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        console = self._console()
+        page = io.StringIO()
+        console = self._console(page)
         widths = [cell_len(head) for head in heads]
         shown = [[visible(cell) for cell in row] for row in rows]
         for row in shown:
@@ -100,10 +103,9 @@ class Output:
                 )
             for row in shown[start : start + _CHUNK]:
                 table.add_row(*(Text(cell) for cell in row))
-            with console.capture() as captured:
-                console.print(table)
-            for line in captured.get().splitlines():
-                self._out(line.rstrip())
+            console.print(table)
+        for line in page.getvalue().splitlines():
+            self._out(line.rstrip())
 
     def text(self, text: str) -> None:
         """Text for both audiences, as it is but for trailing line breaks."""
@@ -125,8 +127,9 @@ class Output:
         Raises:
             FileError: They cannot be written.
         """
-        with _told():
-            sys.stdout.flush()
+        if sys.stdout is not None:
+            with _told():
+                sys.stdout.flush()
 
     # --- the rest -------------------------------------------------------------------------------
 
@@ -185,14 +188,15 @@ class Output:
         with _told():
             sys.stdout.write(text + "\n")
 
-    def _console(self) -> Console:
+    def _console(self, page: io.StringIO) -> Console:
+        """Lays out for the terminal, or as wide as it has to be; writes where `_out` can see it."""
         from rich.console import Console
 
-        terminal = sys.stdout.isatty()
+        terminal = self.is_terminal()
         return Console(
-            file=sys.stdout,
-            width=None if terminal else 10_000,
-            color_system="auto" if terminal else None,
+            file=page,
+            width=shutil.get_terminal_size().columns if terminal else 10_000,
+            force_terminal=terminal,
             highlight=False,
             markup=False,
             emoji=False,
