@@ -111,6 +111,9 @@ class _Keys:
         self._base = int.from_bytes(out[32:44], "big")
         self.commitment = out[44:76]
 
+    def __reduce__(self) -> str:
+        raise TypeError("the keys of a container are not pickled: they are secrets")
+
     def nonce(self, chunk: int) -> bytes:
         if chunk >= MAX_CHUNKS:
             raise MalformedError("a container holds at most 2^38 chunks (4 PiB)")
@@ -137,7 +140,7 @@ class Encryptor:
         salt: 24 bytes that never repeat under this key; drawn at random unless given.
     """
 
-    __slots__ = ("_chunk", "_keys", "_rest", "header")
+    __slots__ = ("_chunk", "_finished", "_keys", "_rest", "header")
 
     def __init__(self, key: bytes, context: bytes, *, salt: bytes | None = None) -> None:
         salt = os.urandom(SALT_SIZE) if salt is None else salt
@@ -145,9 +148,11 @@ class Encryptor:
         self.header = salt + self._keys.commitment
         self._chunk = 0
         self._rest = b""
+        self._finished = False
 
     def update(self, plaintext: bytes) -> bytes | bytearray:
         """Take more plaintext and return the chunks that it filled. Multiples of 16 KiB do best."""
+        self._check_open()
         if self._rest:
             plaintext = self._rest + plaintext
         whole = len(plaintext) // CHUNK
@@ -167,7 +172,14 @@ class Encryptor:
 
     def finish(self) -> bytes:
         """Return the last, short chunk. The encryptor is used up."""
+        self._check_open()
+        self._finished = True
         return self._keys.aead.encrypt(self._keys.nonce(self._chunk), self._rest, None)
+
+    def _check_open(self) -> None:
+        # A second last chunk would be under the nonce of the first, which breaks AES-GCM.
+        if self._finished:
+            raise ValueError("the encryptor is used up")
 
 
 class Decryptor:
@@ -186,6 +198,9 @@ class Decryptor:
         self._keys: _Keys | None = None
         self._chunk = 0
         self._rest = b""
+
+    def __reduce__(self) -> str:
+        raise TypeError("a decryptor is not pickled: it holds secrets")
 
     def update(self, ciphertext: bytes) -> bytes:
         """Take more of the container and return the plaintext of every full chunk in it.

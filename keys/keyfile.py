@@ -205,10 +205,10 @@ def write(
 
     Raises:
         FileError: It exists already, or cannot be written.
-        OutOfMemoryError: As `encode`.
+        OutOfMemoryError, MalformedError: As `encode`.
     """
-    if not replace and path.exists():
-        raise FileError(f"{path} exists already", "choose another name with -o")
+    if not replace and os.path.lexists(path):
+        raise _taken(path)
     data = encode(identity, passphrase, cost)
     fresh = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
@@ -219,7 +219,7 @@ def write(
             file.flush()
             os.fsync(file.fileno())
         # What cannot be read back must not take the place of what can.
-        if parse(fresh.read_bytes(), passphrase).device != identity.device:
+        if not _holds(fresh.read_bytes(), passphrase, identity):
             raise FileError(f"{path} does not read back as it was written")
         if replace:
             fresh.replace(path)
@@ -230,8 +230,6 @@ def write(
             os.fsync(folder)
         finally:
             os.close(folder)
-    except FileExistsError:
-        raise FileError(f"{path} exists already", "choose another name with -o") from None
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror}") from None
     finally:
@@ -239,16 +237,29 @@ def write(
             fresh.unlink(missing_ok=True)
 
 
+def _holds(data: bytes, passphrase: str, identity: Identity) -> bool:
+    """Whether a file opens to this identity."""
+    try:
+        found = parse(data, passphrase)
+    except (MalformedError, VerificationError, WrongPassphraseError):
+        return False
+    return found.device == identity.device
+
+
+def _taken(path: Path) -> FileError:
+    return FileError(f"{path} exists already", "choose another name with -o")
+
+
 def _name(fresh: Path, path: Path) -> None:
     """Give a file its name without replacing another."""
     try:
         os.link(fresh, path)
     except FileExistsError:
-        raise
+        raise _taken(path) from None
     except OSError:
         # Memory sticks know no links.
-        if path.exists():
-            raise FileExistsError(path) from None
+        if os.path.lexists(path):
+            raise _taken(path) from None
         fresh.rename(path)
     else:
         fresh.unlink()

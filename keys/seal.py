@@ -97,6 +97,12 @@ class SealingKey:
             Encoding.Raw, PublicFormat.Raw
         ) + curve.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
+    def __repr__(self) -> str:
+        return "SealingKey()"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a sealing key is not pickled: it is a secret")
+
     def open(self, sealed: bytes, label: Label, *context: bytes) -> bytes:
         """Open a seal.
 

@@ -162,6 +162,12 @@ class SigningKeys:
         self.ed25519_public = self._ed25519.public_key().public_bytes_raw()
         self.ml_dsa_44_public = self._ml_dsa_44.public_key().public_bytes_raw()
 
+    def __repr__(self) -> str:
+        return "SigningKeys()"
+
+    def __reduce__(self) -> str:
+        raise TypeError("signing keys are not pickled: they are secrets")
+
     def sign_note(self, name: str, text: bytes, *, hybrid: bool) -> bytes:
         """Sign a text under a key name: with Ed25519, and where `hybrid` with ML-DSA-44 too.
 
@@ -229,6 +235,9 @@ def verify_note(note: bytes, keys: Sequence[VerifierKey], *, exact: bool = False
     known = {(key.name, key.key_id): key for key in keys}
     if not known:
         raise SignatureError("a note was to be verified under no key at all")
+    # Key ids have 4 bytes: of two keys that share one, none must go unasked.
+    if len(known) != len(set(keys)):
+        raise SignatureError("two keys of a note have the same name and key id")
     if exact and [s[:2] for s in signatures] != list(known):
         raise SignatureError("a note does not carry exactly the signatures that it must carry")
     seen = set()
@@ -292,7 +301,7 @@ def check_ed25519(public: bytes) -> None:
     """Refuse an Ed25519 public key under which signatures prove nothing.
 
     Raises:
-        MalformedError: Wrong length, or not a point.
+        MalformedError: Wrong length.
         WeakKeyError: Of small order, or not in canonical form.
     """
     if len(public) != ED25519_PUBLIC:
