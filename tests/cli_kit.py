@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from keys import keyfile
 from vault.cli import main
 
 TITLE = "Redadas de abril"
@@ -92,6 +94,10 @@ def environment(home: Path, vault: Path | None = None, **more: str) -> dict[str,
     return {**kept, **own, **more}
 
 
+# The same passphrase, salt and cost give the same key: it is stretched once, not once a call.
+_stretched = cache(keyfile._stretch)
+
+
 def run(env: dict[str, str], *argv: object, stdin: bytes = b"") -> Result:
     """Run `evault` in this process."""
     streams = [io.TextIOWrapper(io.BytesIO(data), "utf-8") for data in (stdin, b"", b"")]
@@ -101,7 +107,8 @@ def run(env: dict[str, str], *argv: object, stdin: bytes = b"") -> Result:
         os.environ.clear()
         os.environ.update({name: value for name, value in env.items() if value})
         sys.stdin, sys.stdout, sys.stderr = streams
-        code = main([str(word) for word in argv])
+        with mock.patch.object(keyfile, "_stretch", _stretched):
+            code = main([str(word) for word in argv])
     finally:
         sys.stdin, sys.stdout, sys.stderr = before
         os.environ.clear()
