@@ -64,7 +64,7 @@ class World:
     @property
     def blobs(self) -> list[Path]:
         """All blobs, the smallest first."""
-        found = [p for p in (self.path / "blobs").rglob("*") if p.is_file()]
+        found = [path for path in (self.path / "blobs").glob("??/*") if path.is_file()]
         return sorted(found, key=lambda path: path.stat().st_size)
 
     def home(self, name: str) -> Path:

@@ -15,11 +15,18 @@ from typing import Any
 
 from keys.digest import Blake3
 from vault import fields, ids, retrieve
-from vault.audit import verify_log
-from vault.errors import DeniedError, Error, FileError, LogError, VerificationError
+from vault.audit import accesses, verify_log
+from vault.errors import (
+    DeniedError,
+    Error,
+    FileError,
+    LogError,
+    MissingError,
+    VerificationError,
+)
 from vault.log import checkpoint, entry, merkle
 from vault.model import Deposit, Record
-from vault.note import ACCESS, LOGS
+from vault.note import ACCESS, LOGS, Note
 from vault.replica import Replica
 from vault.session import Session
 from vault.store import Reads, Store
@@ -188,12 +195,16 @@ def _deposit(
         if hashlib.sha256(sealed).hexdigest() != public[name]:
             yield Problem("seal", "a seal of a deposit is damaged", where)
     leaves = []
-    for record, stored in reads.records(deposit.id):
-        leaf = fields.record_leaf(record)
-        leaves.append(leaf)
-        if leaf != stored:
-            here = {**where, "record": ids.show(record.id)}
-            yield Problem("record", "a record's row is damaged", here)
+    try:
+        for record, stored in reads.records(deposit.id):
+            leaf = fields.record_leaf(record)
+            leaves.append(leaf)
+            if leaf != stored:
+                here = {**where, "record": ids.show(record.id)}
+                yield Problem("record", "a record's row is damaged", here)
+    except MissingError as error:
+        yield Problem("record-missing", error.message, where)
+        return
     if len(leaves) != deposit.count:
         message = f"a deposit has {len(leaves)} of its {deposit.count} records"
         yield Problem("record-missing", message, where)
@@ -205,11 +216,15 @@ def _blobs(
     store: Store, reads: Reads, deposits: list[Deposit], progress: Progress
 ) -> Iterator[Problem]:
     for deposit in deposits:
-        for record, _ in reads.records(deposit.id):
-            message = _content(store, record, progress)
-            if message:
-                where = {"deposit": ids.show(deposit.id), "record": ids.show(record.id)}
-                yield Problem("content", message, where)
+        try:
+            for record, _ in reads.records(deposit.id):
+                message = _content(store, record, progress)
+                if message:
+                    where = {"deposit": ids.show(deposit.id), "record": ids.show(record.id)}
+                    yield Problem("content", message, where)
+        except MissingError:
+            # `_deposit` has named the gap.
+            continue
 
 
 def _content(store: Store, record: Record, progress: Progress) -> str:
@@ -242,7 +257,9 @@ def _with_keys(replica: Replica, reads: Reads) -> Iterator[Problem]:
         where = {"log": problem.log, "index": problem.index}
         yield Problem(problem.code, problem.reason, where, log=True)
     yield from _own_wraps(replica)
+    signed = {a.index: a.notes[0] for a in accesses(replica, reads) if a.notes is not None}
     for deposit in reads.deposits():
+        yield from _row(replica, deposit, signed.get(deposit.entry))
         yield from _labels(replica, reads, deposit)
 
 
@@ -253,6 +270,22 @@ def _own_wraps(replica: Replica) -> Iterator[Problem]:
             replica.keyring.all(replica.authority, group)
         except VerificationError as error:
             yield Problem("wrap", error.message, {"group": group}, log=True)
+
+
+def _row(replica: Replica, deposit: Deposit, signed: Note | None) -> Iterator[Problem]:
+    """A deposit's row against its note, for whoever can open the entry: also for auditors."""
+    where = {"deposit": ids.show(deposit.id), "entry": deposit.entry}
+    case = ids.show(deposit.case)
+    if case not in replica.authority.cases:
+        yield Problem("deposit", "a deposit names a case that does not exist", where)
+    elif signed is not None and (
+        signed.body.get("deposit") != ids.show(deposit.id)
+        or signed.body["case"] != case
+        or signed.body["epoch"] != deposit.epoch
+        or signed.body["gate_epoch"] != deposit.gate_epoch
+        or signed.body["count"] != deposit.count
+    ):
+        yield Problem("deposit", "a deposit's row is not what its depositor signed", where)
 
 
 def _labels(replica: Replica, reads: Reads, deposit: Deposit) -> Iterator[Problem]:

@@ -202,15 +202,21 @@ class Reads:
         return None if row is None else _record(row)
 
     def records(self, deposit: bytes) -> Iterator[tuple[Record, bytes]]:
-        """Each record of a deposit, in order, with its stored leaf hash."""
-        start = 0
+        """Each record of a deposit, in order, with its stored leaf hash.
+
+        Raises:
+            MissingError: There is a gap among their positions.
+        """
+        at = 0
         while True:
-            rows = self._connection.execute(_RECORDS, {"deposit": deposit, "start": start}).all()
+            rows = self._connection.execute(_RECORDS, {"deposit": deposit, "start": at}).all()
             for row in rows:
+                if row.position != at:
+                    raise MissingError("a record of a deposit is missing", "run `evault check`")
                 yield _record(row), bytes(row.leaf)
+                at += 1
             if len(rows) < _BATCH:
                 return
-            start = rows[-1].position + 1
 
     def leaves(self, deposit: bytes) -> list[bytes]:
         """The stored leaf hashes of a deposit's records, in order."""
