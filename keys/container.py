@@ -150,6 +150,9 @@ class Encryptor:
         self._rest = b""
         self._finished = False
 
+    def __reduce__(self) -> str:
+        raise TypeError("an encryptor is not pickled: a copy would use its secret nonces again")
+
     def update(self, plaintext: bytes) -> bytes | bytearray:
         """Take more plaintext and return the chunks that it filled. Multiples of 16 KiB do best."""
         self._check_open()
