@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import authority_kit as kit
@@ -393,6 +394,10 @@ def test_quotations_are_not_supported_yet() -> None:
     """A statement that quotes a proposal is refused: nothing would check what it quotes."""
     world = kit.peopled()
     body = world.added("new", "attorney", quoted=["a proposal"])
+    refused(world, "member-added", FOUNDER, body, MalformedError, "not supported")
+    # Nor is one steward enough where a policy asks for two.
+    world.history[-1] = replace(world.authority, stewards_needed=2)
+    body = world.added("new", "attorney")
     refused(world, "member-added", FOUNDER, body, MalformedError, "not supported")
 
 

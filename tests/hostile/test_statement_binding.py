@@ -348,6 +348,13 @@ def test_verified_before() -> None:
     assert apply(world.authority, statement, gate, verified=True) == apply(
         world.authority, statement, gate
     )
+    forged = resigned(statement, "lea")
+    gate = resigned(world.gate(forged), "lea", hybrid=False)
+    assert world.authority.size + 1 == apply(world.authority, forged, gate, verified=True).size
+    weak = world.rotated(MEMBERS)
+    sealing = note.decode64(weak["epochs"][0]["sealing"])
+    weak["epochs"][0]["sealing"] = note.encode64(sealing[:-32] + bytes(32))
+    world.judge(world.statement("rotated", "eva", weak), verified=True)
     stale = rotation(world, extends=NOTHING.body())
     with pytest.raises(StaleError):
         world.judge(stale, verified=True)

@@ -207,6 +207,30 @@ def test_other_sizes(made: tuple[int, int, list[bytes]], old: int, new: int) -> 
             merkle.verify_consistency(*given)
 
 
+def test_small_logs() -> None:
+    """In small logs no proof is taken for that of another place, wherever it is tried."""
+    pairs = [(low, high) for high in range(1, 13) for low in range(1, high + 1)]
+    for old, new in pairs:
+        path = proof.consistency(old, new, Counter(new))
+        leaf_path = proof.inclusion(old - 1, new, Counter(new))
+        for low, high in pairs:
+            extends = (low, high, ROOTS[old], ROOTS[new], path)
+            stands = (LEAVES[old - 1], low - 1, high, leaf_path, ROOTS[new])
+            refused = []
+            for verify, place in (
+                (merkle.verify_consistency, extends),
+                (merkle.verify_inclusion, stands),
+            ):
+                try:
+                    verify(*place)
+                except ProofError:
+                    refused.append(verify)
+            wrong = extension(low, high) != extension(old, new)
+            assert (merkle.verify_consistency in refused) == wrong
+            elsewhere = steps(low - 1, high) != steps(old - 1, new)
+            assert (merkle.verify_inclusion in refused) == elsewhere
+
+
 @calm
 @given(consistencies(), st.integers(0, MOST), byte)
 def test_other_roots(made: tuple[int, int, list[bytes]], other: int, bit: int) -> None:

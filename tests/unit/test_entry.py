@@ -191,6 +191,15 @@ def test_tags() -> None:
     assert opened(plain, tag=b"12345678") == BODY
 
 
+def test_false_tags() -> None:
+    """Whoever looks thoroughly finds what is theirs under a false tag too, and nothing more."""
+    for tag, name, found in ((b"87654321", "ada", BODY), (b"87654321", "max", None)):
+        openers = [Opener(key(name), b"12345678")]
+        raw = sealed("ada", tag=tag)
+        assert entry.open_compartment(ORIGIN, raw, openers) is None
+        assert entry.open_compartment(ORIGIN, raw, openers, thorough=True) == found
+
+
 def test_a_tag_does_not_open() -> None:
     """Whoever knows a tag and not the key opens nothing."""
     assert opened(sealed("ada", tag=b"12345678"), "max", b"12345678") is None

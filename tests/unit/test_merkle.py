@@ -113,6 +113,41 @@ def test_empty_consistency_proof() -> None:
             merkle.verify_consistency(old, 8, merkle.root(LEAVES[:old]), LEAVES[0], [])
 
 
+def test_long_consistency_proof() -> None:
+    """A proof for larger sizes is refused for smaller ones, though its hashes give both roots."""
+    nodes = nodes_of(12)
+    path = proof.consistency(11, 12, lambda *at: nodes[at])
+    old, new = merkle.root(LEAVES[:11]), merkle.root(LEAVES[:12])
+    with pytest.raises(ProofError, match="too long"):
+        merkle.verify_consistency(3, 4, old, new, path)
+
+
+def test_proofs_of_another_length() -> None:
+    """A proof with the first or the last hash missing, or one more, is refused as it is."""
+    nodes, root = nodes_of(13), merkle.root(LEAVES[:13])
+    path = proof.inclusion(6, 13, lambda *at: nodes[at])
+    for wrong, words in ((path[:-1], "short"), ([*path, root], "long")):
+        with pytest.raises(ProofError, match=f"too {words}"):
+            merkle.verify_inclusion(LEAVES[6], 6, 13, wrong, root)
+    with pytest.raises(ProofError, match="not in the log"):
+        merkle.verify_inclusion(LEAVES[6], 6, 13, path, LEAVES[0])
+    old, path = merkle.root(LEAVES[:7]), proof.consistency(7, 13, lambda *at: nodes[at])
+    for wrong, words in ((path[:-1], "short"), ([*path, root], "long")):
+        with pytest.raises(ProofError, match=f"too {words}"):
+            merkle.verify_consistency(7, 13, old, root, wrong)
+    for roots in ((old, LEAVES[0]), (LEAVES[0], root)):
+        with pytest.raises(ProofError, match="does not extend"):
+            merkle.verify_consistency(7, 13, *roots, path)
+
+
+@pytest.mark.parametrize("size", range(len(LEAVES)))
+def test_right_edge(size: int) -> None:
+    """The right edge is made of the stored nodes of full subtrees, one per bit of the size."""
+    nodes = nodes_of(size)
+    edge = [nodes[place] for place in merkle.frontier_nodes(size)]
+    assert Frontier(size, edge).root() == merkle.root(LEAVES[:size])
+
+
 def test_hashes_have_their_length() -> None:
     """A hash of another length than 32 bytes is refused, wherever it stands."""
     short, node = LEAVES[0][:31], LEAVES[1]

@@ -339,6 +339,25 @@ def test_misshapen_field(kind: str) -> None:
                 note.parse(signed)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "most"),
+    [
+        ("case-opened", "ref", "a" * 4096),
+        ("case-opened", "ref", "é" * 2048),
+        ("case-opened", "ref", ""),
+        ("member-added", "contact", "a" * 65536),
+        ("gate", "why", "a" * 40),
+        ("gate", "level", 3),
+        ("deposit", "count", 2**53 - 1),
+        ("release", "records", [ID] * 1000),
+    ],
+)
+def test_as_large_as_it_can_be(kind: str, name: str, most: object) -> None:
+    """A field that is as large as its shape allows is accepted."""
+    one = note.sign(kind, ORIGIN, {**SAMPLES[kind], name: most}, signer())
+    assert note.parse(one.signed).body[name] == most
+
+
 @pytest.mark.parametrize("kind", ["genesis", "member-added", "case-opened", "rotated", "wrapped"])
 def test_number_of_epochs_and_wraps(kind: str) -> None:
     """A statement that must begin or give something does not come without it."""
