@@ -28,7 +28,9 @@ from vault.client import Client
 from vault.deposit import Description, Prepared, Progress, Stored
 from vault.errors import (
     AmbiguousError,
+    BusyError,
     Error,
+    FileError,
     MalformedError,
     NotFoundError,
     UnknownVaultError,
@@ -323,12 +325,23 @@ class Session:
             DeniedError: This member does not hold its case.
             VerificationError, MissingError: It is damaged or missing.
         """
+        return self.labels([record])[0]
+
+    def labels(self, records: Sequence[str]) -> list[Listed]:
+        """The labels of some records, in the order asked for; each deposit is verified once.
+
+        Raises:
+            DeniedError: This member does not hold the case of one of them.
+            VerificationError, MissingError: One is damaged or missing.
+        """
+        names = [ids.parse(record) for record in records]
         with self._client.view() as reads:
-            owner = reads.owner(ids.parse(record))
-            found = reads.deposit(owner[0]) if owner else None
-            if found is not None and not self._holds(ids.show(found.case)):
-                raise denied("not-holder")
-            return retrieve.find(self.replica, reads, [ids.parse(record)])[0]
+            for name in names:
+                owner = reads.owner(name)
+                found = reads.deposit(owner[0]) if owner else None
+                if found is not None and not self._holds(ids.show(found.case)):
+                    raise denied("not-holder")
+            return retrieve.find(self.replica, reads, names)
 
     def log(self) -> Iterator[Access]:
         """The access log, as far as this member can open it. See `vault.audit.accesses`."""
@@ -474,8 +487,10 @@ class Session:
             self._take_back(prepared)
             raise
         prepared.rows.close()
-        self.store.collect(time.time())
-        self.settle()
+        # The evidence is stored: tidying up, and others' keys, can wait for the next act.
+        with suppress(BusyError, FileError):
+            self.store.collect(time.time())
+            self.settle()
         return prepared.stored
 
     def release(

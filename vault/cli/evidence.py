@@ -51,7 +51,7 @@ def list_records(call: Call, *, case: str | None) -> None:
                     seen["name"],
                     size(seen["size"]),
                     moment(listed.held.gate.body["time"])[:10],
-                    cases[seen["case"]],
+                    cases[seen["case"]] if case is None else "",
                 )
         if call.json:
             return

@@ -86,7 +86,7 @@ def _labels(
     session: Session, records: Sequence[str], purpose: str, why: str | None
 ) -> list[Listed]:
     try:
-        return [session.record(record) for record in records]
+        return session.labels(records)
     except DeniedError:
         refused = [record for record in records if not _readable(session, record)]
         # The gate refuses these, and the refusal stands in the log.

@@ -15,13 +15,10 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from vault.cli.text import _, lossless, visible
 from vault.errors import Error, FileError
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 SCHEMA = 1
 _CHUNK = 1000
@@ -79,30 +76,48 @@ class Output:
         if self.json or not rows:
             return
         from rich.cells import cell_len
+
+        shown = [[visible(cell) for cell in row] for row in rows]
+        widths = [max(map(cell_len, column)) for column in zip(heads, *shown, strict=True)]
+        # A column that is empty everywhere says nothing.
+        kept = [at for at in range(len(heads)) if any(row[at] for row in shown)]
+        terminal = self.is_terminal()
+        room = shutil.get_terminal_size().columns if terminal else None
+        if room is not None and sum(widths[at] + 2 for at in kept) - 2 > room:
+            self._folded(heads, shown, kept, fold, widths, room)
+            return
+        for row in (heads, *shown):
+            cells = [row[at] + " " * (widths[at] - cell_len(row[at])) for at in kept]
+            self._out("  ".join(cells).rstrip())
+
+    def _folded(
+        self,
+        heads: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        kept: Sequence[int],
+        fold: Sequence[int],
+        widths: Sequence[int],
+        room: int,
+    ) -> None:
+        """A table that is too wide for the terminal: long cells go over several lines."""
+        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
         page = io.StringIO()
-        console = self._console(page)
-        widths = [cell_len(head) for head in heads]
-        shown = [[visible(cell) for cell in row] for row in rows]
-        for row in shown:
-            widths = [max(width, cell_len(cell)) for width, cell in zip(widths, row, strict=True)]
+        console = Console(file=page, width=room, highlight=False, markup=False, emoji=False)
         # In parts, because a table of a hundred thousand rows is slow to lay out at once.
-        for start in range(0, len(shown), _CHUNK):
-            table = Table(box=None, pad_edge=False, show_header=start == 0, header_style="bold")
-            for number, head in enumerate(heads):
-                folds = number in fold
-                least = min(widths[number], _LEAST) if folds else widths[number]
+        for start in range(0, len(rows), _CHUNK):
+            table = Table(box=None, pad_edge=False, show_header=start == 0, header_style="")
+            for at in kept:
                 table.add_column(
-                    Text(head),
-                    min_width=least,
-                    no_wrap=not folds,
+                    Text(heads[at]),
+                    min_width=_LEAST if at in fold else widths[at],
+                    no_wrap=at not in fold,
                     overflow="fold",
-                    max_width=widths[number],
                 )
-            for row in shown[start : start + _CHUNK]:
-                table.add_row(*(Text(cell) for cell in row))
+            for row in rows[start : start + _CHUNK]:
+                table.add_row(*(Text(row[at]) for at in kept))
             console.print(table)
         for line in page.getvalue().splitlines():
             self._out(line.rstrip())
@@ -187,20 +202,6 @@ class Output:
     def _out(self, text: str) -> None:
         with _told():
             sys.stdout.write(text + "\n")
-
-    def _console(self, page: io.StringIO) -> Console:
-        """Lays out for the terminal, or as wide as it has to be; writes where `_out` can see it."""
-        from rich.console import Console
-
-        terminal = self.is_terminal()
-        return Console(
-            file=page,
-            width=shutil.get_terminal_size().columns if terminal else 10_000,
-            force_terminal=terminal,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
 
 
 class Progress:
