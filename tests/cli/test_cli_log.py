@@ -155,7 +155,7 @@ def test_an_older_copy_is_noticed(world: World, tmp_path: Path) -> None:
     """Put back behind somebody's back: whoever has seen more stops with 21, for every verb."""
     shutil.copytree(world.vault, tmp_path / "old")
     world("ben", "get", world.records["carta.txt"], "-o", tmp_path / "x", *FOR)
-    shutil.rmtree(world.vault)
+    world.vault.rename(tmp_path / "new")
     shutil.copytree(tmp_path / "old", world.vault)
     for command in (("list",), ("status",), ("log", "verify"), ("check",)):
         result = world("ben", "--json", *command, code=21)
@@ -163,3 +163,6 @@ def test_an_older_copy_is_noticed(world: World, tmp_path: Path) -> None:
         assert "rolled back" in result.err + result.out
     world("carla", "list")
     world("nobody", "check")
+    shutil.rmtree(world.vault)
+    (tmp_path / "new").rename(world.vault)
+    assert any("two histories" in text for text in world.json("ben", "status")[0]["warnings"])

@@ -166,6 +166,22 @@ def test_status_warns_of_an_open_identity_file(world: World) -> None:
     assert any("chmod" in text for text in world.json("ana", "status")[0]["warnings"])
 
 
+def test_status_says_who_waits_for_keys(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What I wait for, and what others wait for from me."""
+    from vault.authority import Authority
+
+    def lacking(self: Authority, group: str, at: int) -> list[object]:
+        return self.entitled(group, at)[1:] if group == world.case else []  # type: ignore[return-value]
+
+    monkeypatch.setattr(Authority, "lacking", lacking)
+    (theirs,) = world.json("ana", "status")[0]["waiting"]
+    assert "your next act gives them" in theirs
+    assert NAMES["ben"] in theirs
+    (mine,) = world.json("ben", "status")[0]["waiting"]
+    assert TITLE in mine
+    assert world.json("carla", "status")[0]["waiting"] == []
+
+
 def test_members(world: World) -> None:
     """Everybody sees who takes part, by id, name and roles."""
     listed = world.json("carla", "member", "list")

@@ -42,7 +42,7 @@ class Terminal:
         if not any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
             return None
         try:
-            raw = io.FileIO(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY), "r+")
+            raw = io.FileIO(os.open("/dev/tty", os.O_RDWR | getattr(os, "O_NOCTTY", 0)), "r+")
         except OSError:
             return None
         return cls(io.TextIOWrapper(raw, "utf-8", "surrogateescape", write_through=True))

@@ -191,10 +191,10 @@ def _conclude(
     call: Call, whole: Sequence[Opened], errors: Sequence[Error], *, signed: bool
 ) -> None:
     if whole:
-        entries = ", ".join(str(entry) for entry in _entries(whole))
+        entries = ", ".join(_("entry {entry}").format(entry=entry) for entry in _entries(whole))
         text = ngettext(
-            "{count} record, verified; entry {entries} of the access log",
-            "{count} records, verified; entry {entries} of the access log",
+            "{count} record, verified; logged as {entries}",
+            "{count} records, verified; logged as {entries}",
             len(whole),
         )
         call.out.note(text, count=len(whole), entries=entries)
