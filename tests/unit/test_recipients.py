@@ -185,3 +185,9 @@ def test_lacking() -> None:
     world.do("wrapped", FOUNDER, world.wrapped((AUDITORS, "ida")))
     assert world.authority.lacking(AUDITORS, NOW) == []
     assert not world.authority.stale(MEMBERS, NOW)
+    # Whoever still waits for keys makes nothing stale: entries go to the group all the same.
+    world.do("rotated", "ida", world.rotated(AUDITORS))
+    world.do("member-added", FOUNDER, world.added("ivy", "auditor"))
+    assert [device.id for device in world.authority.lacking(AUDITORS, NOW)] == [kit.device("ivy")]
+    assert not world.authority.stale(AUDITORS, NOW)
+    assert access_recipients(world.authority, None, NOW, TAG) == [to_group(AUDITORS, 2)]
