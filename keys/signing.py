@@ -375,7 +375,7 @@ def _parse_line(line: str) -> Signature:
 
 
 def _check_name(name: str) -> None:
-    if not name or "+" in name or any(char.isspace() or char < " " for char in name):
+    if "+" in name or name.split() != [name] or min(name) < " ":
         raise MalformedError("a key name is empty, or holds a space or a plus sign")
 
 

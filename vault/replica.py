@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import NamedTuple
 
 from keys.derive import equal
 from keys.group import Epoch, unwrap
@@ -37,7 +38,7 @@ from vault.keyring import Keyring
 from vault.local import Local, Pins, Statements
 from vault.log import checkpoint, entry, merkle, proof
 from vault.log.checkpoint import Checkpoint
-from vault.log.entry import Opener
+from vault.log.entry import Entry, Opener
 from vault.model import MEMBERS, Position
 from vault.note import ACCESS, AUTHORITY, LOGS, Note
 from vault.store import Reads
@@ -172,7 +173,7 @@ class Replica:
         if kept is None or len(kept.bodies) > self.heads[AUTHORITY].size:
             return
         for index, (leaf, body) in enumerate(zip(kept.leaves, kept.bodies, strict=True)):
-            self._apply(leaf, body, verified=True, refuse=index in kept.refused)
+            self._apply(leaf, _read(body), verified=True, refuse=index in kept.refused)
 
     def _keep(self) -> None:
         self._local.keep_statements(
@@ -183,26 +184,25 @@ class Replica:
         start = len(self.history)
         opened = {} if start else self._open_backwards(reads, size)
         for index, raw in reads.entries(AUTHORITY, start, size):
-            body = opened.get(index) or self._open(raw)
-            if body is None:
+            found = opened.get(index) or self._open(raw)
+            if found is None:
                 raise LockedError(
                     f"entry {index} of the authority log is not sealed to this identity",
                     "is this identity a member of this vault? ask a steward",
                 )
-            if entry.parse(raw).note_id != note.parse_pair(body)[0].id_hash:
+            if entry.parse(raw).note_id != found.actor.id_hash:
                 raise LogError(f"entry {index} of the authority log names another note")
-            self._apply(merkle.leaf_hash(raw), body)
+            self._apply(merkle.leaf_hash(raw), found)
 
     def _apply(
-        self, leaf: bytes, body: bytes, *, verified: bool = False, refuse: bool = False
+        self, leaf: bytes, found: _Opened, *, verified: bool = False, refuse: bool = False
     ) -> None:
         index = len(self.history)
         before = self.history[-1] if self.history else None
-        statement, gate = note.parse_pair(body)
         try:
             if refuse:
                 raise DeniedError("refused before")
-            after = apply(before, statement, gate, verified=verified)
+            after = apply(before, found.actor, found.gate, verified=verified)
         except Error as error:
             if before is None:
                 raise
@@ -217,50 +217,42 @@ class Replica:
         self._frontier.append(leaf)
         self.history.append(replace(after, root=self._frontier.root().hex()))
         self._leaves.append(leaf)
-        self._bodies.append(body)
+        self._bodies.append(found.body)
 
-    def _open(self, raw: bytes) -> bytes | None:
+    def _open(self, raw: bytes) -> _Opened | None:
         parsed = entry.parse(raw)
         epochs = self.keyring.all(self.authority, MEMBERS) if self.history else []
         openers = [Opener(epoch.sealing, epoch.tag(parsed.note_id)) for epoch in epochs]
         openers.append(Opener(self._identity.sealing))
-        return entry.open_compartment(
-            note.origin(self.vault, AUTHORITY), parsed.compartments[0], openers
-        )
+        return self._unseal(parsed, openers)
 
-    def _open_backwards(self, reads: Reads, size: int) -> dict[int, bytes]:
+    def _unseal(self, parsed: Entry, openers: list[Opener]) -> _Opened | None:
+        origin = note.origin(self.vault, AUTHORITY)
+        body = entry.open_compartment(origin, parsed.compartments[0], openers)
+        return None if body is None else _read(body)
+
+    def _open_backwards(self, reads: Reads, size: int) -> dict[int, _Opened]:
         """Open all entries for somebody who begins: from the newest that is sealed to them, back.
 
         That entry brings a wrap of the `members` epoch; where an epoch begins, its link leads to
         the one before. What is found here is verified afterwards, in order.
         """
-        origin = note.origin(self.vault, AUTHORITY)
         own = Opener(self._identity.sealing)
-        opened: dict[int, bytes] = {}
+        opened: dict[int, _Opened] = {}
         epochs: dict[int, Epoch] = {}
-        later: list[tuple[int, bytes]] = []
+        later: list[tuple[int, Entry]] = []
         for index in range(size - 1, -1, -1):
-            raw = reads.entry(AUTHORITY, index)
-            parsed = entry.parse(raw)
-            openers = [
-                Opener(epoch.sealing, epoch.tag(parsed.note_id)) for epoch in epochs.values()
-            ]
-            body = entry.open_compartment(
-                origin, parsed.compartments[0], openers or [own]
-            ) or entry.open_compartment(origin, parsed.compartments[0], [own])
-            if body is None:
-                later.append((index, raw))
+            parsed = entry.parse(reads.entry(AUTHORITY, index))
+            found = self._unseal(parsed, _openers(epochs, parsed)) or self._unseal(parsed, [own])
+            if found is None:
+                later.append((index, parsed))
                 continue
-            opened[index] = body
-            self._gather(note.parse_pair(body)[0], epochs)
-        for index, raw in later:
-            parsed = entry.parse(raw)
-            openers = [
-                Opener(epoch.sealing, epoch.tag(parsed.note_id)) for epoch in epochs.values()
-            ]
-            body = entry.open_compartment(origin, parsed.compartments[0], openers)
-            if body is not None:
-                opened[index] = body
+            opened[index] = found
+            self._gather(found.actor, epochs)
+        for index, parsed in later:
+            found = self._unseal(parsed, _openers(epochs, parsed))
+            if found is not None:
+                opened[index] = found
         return opened
 
     def _gather(self, statement: Note, epochs: dict[int, Epoch]) -> None:
@@ -332,6 +324,22 @@ class Replica:
         except Error:
             return
         self._local.keep_proof([self.notes[log], signed])
+
+
+class _Opened(NamedTuple):
+    """The first compartment of an entry, and what is in it."""
+
+    body: bytes
+    actor: Note
+    gate: Note
+
+
+def _read(body: bytes) -> _Opened:
+    return _Opened(body, *note.parse_pair(body))
+
+
+def _openers(epochs: dict[int, Epoch], parsed: Entry) -> list[Opener]:
+    return [Opener(epoch.sealing, epoch.tag(parsed.note_id)) for epoch in epochs.values()]
 
 
 def stored_root(reads: Reads, log: str, size: int) -> bytes:
