@@ -8,35 +8,29 @@ where the caller asked and nowhere else, and takes its name only after every che
 from __future__ import annotations
 
 import hashlib
-import os
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from keys import container
 from keys.derive import Label, equal, padded_size, u64
 from keys.digest import Blake3, Sha256
 from keys.identity import Identity
-from vault import fields, ids, note, recordkeys
-from vault.authority import judge
+from vault import fields, ids, recordkeys
+from vault.acts import open_act
 from vault.deposit import LEAST_CONTENT
 from vault.errors import (
     DamageError,
-    DeniedError,
-    Error,
     FileError,
     GateError,
     MissingError,
     VerificationError,
 )
 from vault.fields import Fields
-from vault.log import entry, merkle
+from vault.log import merkle
 from vault.message import Answer, open_secret
 from vault.model import Deposit, Record
-from vault.note import ACCESS, Note
+from vault.note import Note
 from vault.recordkeys import Place
 from vault.replica import Replica
 from vault.store import Reads, Store
@@ -137,66 +131,6 @@ def hold(replica: Replica, reads: Reads, deposit: Deposit) -> Held:
     if recordkeys.case_commitment(secret).hex() != body["case_commitment"]:
         raise DamageError("a deposit's case secret is not the one that its depositor signed")
     return Held(deposit, actor, gate, secret)
-
-
-def open_act(replica: Replica, reads: Reads, index: int, case: str) -> tuple[Note, Note]:
-    """Open and verify an entry of the access log.
-
-    Args:
-        replica: The verified view.
-        reads: A snapshot.
-        index: Of the entry.
-        case: The case whose keys open it.
-
-    Raises:
-        VerificationError, MissingError: It is not in the log, or a signature fails.
-        GateError: Its outcome is not what the authority that it names allowed.
-        DeniedError: This identity cannot open it.
-    """
-    raw = replica.consistent_entry(reads, ACCESS, index)
-    parsed = entry.parse(raw)
-    openers = replica.keyring.openers(replica.authority, case, parsed.note_id)
-    body = entry.open_compartment(
-        note.origin(replica.vault, ACCESS), parsed.compartments[0], openers
-    )
-    if body is None:
-        raise DeniedError(f"entry {index} of the access log is not sealed to you", reason="no-key")
-    actor, gate = note.parse_pair(body)
-    if parsed.note_id != actor.id_hash:
-        raise GateError(f"entry {index} of the access log names another note")
-    verify_act(replica, index, actor, gate)
-    return actor, gate
-
-
-def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
-    """Verify both notes of an entry of the access log, and judge its outcome again.
-
-    Raises:
-        SignatureError: A note is not signed by a device that was valid then.
-        GateError: An honest gate would not have said this.
-    """
-    authority = replica.at(gate.body["authority"]["size"])
-    said, origin = gate.body, note.origin(replica.vault, ACCESS)
-    if said["authority"] != authority.position.body():
-        raise GateError(f"entry {index} names an authority that never was")
-    if gate.origin != origin or said["access"]["size"] != index:
-        raise GateError(f"entry {index} was judged for another place in the log")
-    gate.verify(authority.device(gate.device).contact)
-    actor.verify(authority.device(actor.device).contact)
-    seen = actor.body["seen"]
-    if said["authority"]["size"] < seen["authority"]["size"] or index < seen["access"]["size"]:
-        raise GateError(f"entry {index} was judged by less than its actor had seen")
-    if said["outcome"] == "refused":
-        return
-    if actor.origin != origin:
-        raise GateError(f"entry {index} has a note that is for another log")
-    try:
-        reason = judge(authority, actor, said["time"])
-    except Error as error:
-        raise GateError(f"entry {index} should not be in the log: {error.message}") from None
-    allowed = "released" if actor.kind == "release" else "done"
-    if reason is not None or said["outcome"] != allowed:
-        raise GateError(f"entry {index} has an outcome that the authority did not allow")
 
 
 def labels(replica: Replica, reads: Reads, held: Held) -> Iterator[Listed]:
@@ -410,107 +344,3 @@ def _stored(file: BinaryIO, row: Record) -> Iterator[bytes]:
 def _check_zeros(padding: bytes) -> None:
     if padding.count(0) != len(padding):
         raise DamageError("a record's content is longer than its label says")
-
-
-# --- writing where the user asked -----------------------------------------------------------------
-
-
-def write_new(path: Path, blocks: Iterator[bytes]) -> None:
-    """Write a file that is whole, or none at all; an existing one is never replaced.
-
-    Where the system allows it the file has no name until it is complete, so even a killed process
-    leaves nothing behind.
-
-    Raises:
-        FileError: It exists already, or cannot be written.
-        VerificationError: The blocks end in a failed check; no file remains.
-    """
-    if os.path.lexists(path):
-        raise FileError(f"{path} exists already", "choose another place with -o")
-    try:
-        _write_nameless(path, blocks)
-    except FileExistsError:
-        raise FileError(f"{path} exists already", "choose another place with -o") from None
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror}") from None
-
-
-def _write_nameless(path: Path, blocks: Iterator[bytes]) -> None:
-    flag = getattr(os, "O_TMPFILE", None)
-    folder = path.parent
-    descriptor = -1
-    if flag is not None:
-        with suppress(OSError):
-            descriptor = os.open(folder, os.O_WRONLY | flag, 0o600)
-    if descriptor < 0:
-        _write_named(path, blocks)
-        return
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        _pour(file, blocks)
-        parent = os.open(folder, os.O_RDONLY)
-        try:
-            # Only with a folder's descriptor does the call follow the link to the nameless file.
-            source = f"/proc/self/fd/{file.fileno()}"
-            os.link(source, path.name, dst_dir_fd=parent, follow_symlinks=True)
-        finally:
-            os.close(parent)
-
-
-def _write_named(path: Path, blocks: Iterator[bytes]) -> None:
-    fresh = path.with_name(f".{os.urandom(8).hex()}.part")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            _pour(file, blocks)
-        try:
-            os.link(fresh, path)
-        except FileExistsError:
-            raise
-        except OSError:
-            # Memory sticks know no links. What appeared here since the first look is kept.
-            if os.path.lexists(path):
-                raise FileExistsError(path) from None
-            fresh.rename(path)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def _pour(file: Any, blocks: Iterator[bytes]) -> None:
-    for block in blocks:
-        view = memoryview(block)
-        while view:
-            view = view[file.write(view) :]
-    os.fsync(file.fileno())
-
-
-def safe_name(name: str) -> Path:
-    """A relative path for a record's name that leads nowhere but down.
-
-    Parts that mean something to a file system (`..`, empty, a drive) and characters that mean
-    something to a terminal are replaced; long parts are cut to 255 bytes, keeping the ending.
-    """
-    parts = []
-    for part in name.split("/"):
-        clean = "".join("_" if _unsafe(char) else char for char in part)
-        if clean.strip() in {"", ".", ".."}:
-            continue
-        parts.append(_cut(clean))
-    return Path(*parts) if parts else Path("record")
-
-
-_CONTROL = frozenset(("Cc", "Cs", "Zl", "Zp"))
-_FORBIDDEN = frozenset('\\:*?"<>|' if os.name == "nt" else "\\")
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-def _unsafe(char: str) -> bool:
-    return char in _FORBIDDEN or char in _BIDI or unicodedata.category(char) in _CONTROL
-
-
-def _cut(part: str) -> str:
-    if len(part.encode()) <= 255:
-        return part
-    stem, dot, ending = part.rpartition(".")
-    ending = dot + ending if dot and len(ending.encode()) <= 20 else ""
-    stem = part[: len(part) - len(ending)]
-    return stem.encode()[: 255 - len(ending.encode())].decode("utf-8", "ignore") + ending

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import pytest
 from cli_kit import EVIDENCE, REF, World, patched_stdout
 
-from vault import retrieve
+from vault import outfile
 from vault.cli.deliver import targets
 from vault.errors import FileError
 
@@ -199,14 +199,14 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Make writing of files with some ending fail as on a full disk."""
 
     def install(ending: str) -> None:
-        real = retrieve.write_new
+        real = outfile.write_new
 
         def failing(path: Path, blocks: Iterator[bytes]) -> None:
             if str(path).endswith(ending):
                 raise FileError(f"cannot write {path}: No space left on device")
             real(path, blocks)
 
-        monkeypatch.setattr(retrieve, "write_new", failing)
+        monkeypatch.setattr(outfile, "write_new", failing)
 
     return install
 

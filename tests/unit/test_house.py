@@ -41,6 +41,8 @@ FLOORS = {
     "vault.intake": 9,
     "vault.statements": 9,
     "vault.deposit": 9,
+    "vault.acts": 8,
+    "vault.outfile": 2,
     "vault.retrieve": 9,
     "vault.audit": 10,
     "vault.session": 11,

@@ -16,7 +16,7 @@ from vault_kit import make
 from vault import intake
 from vault.errors import FileError, UsageError
 from vault.intake import Source, open_source, survey
-from vault.retrieve import safe_name, write_new
+from vault.outfile import safe_name, write_new
 
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 

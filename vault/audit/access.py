@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from vault import fields, ids, note
+from vault.acts import verify_act
 from vault.errors import DamageError, Error, GateError
 from vault.log import entry, merkle
 from vault.log.entry import Entry, Opener
 from vault.model import AUDITORS
 from vault.note import ACCESS, Note
 from vault.replica import Replica
-from vault.retrieve import verify_act
 from vault.store import Reads
 
 

@@ -127,7 +127,7 @@ def _refuse_existing(path: Path) -> None:
 
 def _distinct(names: Sequence[str]) -> list[Path]:
     """Safe relative paths for some names, no two of which are the same file anywhere."""
-    from vault.retrieve import safe_name
+    from vault.outfile import safe_name
 
     paths = [safe_name(name) for name in names]
     # A folder of one record's path must not be a file of another.

@@ -129,16 +129,16 @@ class _Story:
             raise VerificationError("a release that must be refused was not")
 
     def _fetch(self, ben: Session, stored: Sequence[Stored]) -> None:
-        from vault import retrieve
+        from vault import outfile
 
         folder = self._folder("retrieved")
         wanted = {record.record: record for record in stored}
         opened = ben.release(list(wanted), "preparation", _WHY)
         for number, got in enumerate(opened):
             path = (
-                folder / f"{number}-{retrieve.safe_name(str(got.listed.label.values['name'])).name}"
+                folder / f"{number}-{outfile.safe_name(str(got.listed.label.values['name'])).name}"
             )
-            retrieve.write_new(path, ben.content(got))
+            outfile.write_new(path, ben.content(got))
             if number < _MANY:
                 self._tell(
                     _("{name}: SHA-256 {hash}... is that of the original"),

@@ -148,7 +148,7 @@ def _write(
     call: Call, session: Session, plan: Sequence[tuple[Opened, Path]], needed: int
 ) -> tuple[list[Opened], list[tuple[Opened, Error]]]:
     """Write each record; one that fails does not keep the others back."""
-    from vault.retrieve import write_new
+    from vault.outfile import write_new
 
     whole: list[Opened] = []
     failed: list[tuple[Opened, Error]] = []

@@ -1,0 +1,71 @@
+"""Entries of the access log: opened, verified, and judged again."""
+
+from __future__ import annotations
+
+from vault import note
+from vault.authority import judge
+from vault.errors import DeniedError, Error, GateError
+from vault.log import entry
+from vault.note import ACCESS, Note
+from vault.replica import Replica
+from vault.store import Reads
+
+
+def open_act(replica: Replica, reads: Reads, index: int, case: str) -> tuple[Note, Note]:
+    """Open and verify an entry of the access log.
+
+    Args:
+        replica: The verified view.
+        reads: A snapshot.
+        index: Of the entry.
+        case: The case whose keys open it.
+
+    Raises:
+        VerificationError, MissingError: It is not in the log, or a signature fails.
+        GateError: Its outcome is not what the authority that it names allowed.
+        DeniedError: This identity cannot open it.
+    """
+    raw = replica.consistent_entry(reads, ACCESS, index)
+    parsed = entry.parse(raw)
+    openers = replica.keyring.openers(replica.authority, case, parsed.note_id)
+    body = entry.open_compartment(
+        note.origin(replica.vault, ACCESS), parsed.compartments[0], openers
+    )
+    if body is None:
+        raise DeniedError(f"entry {index} of the access log is not sealed to you", reason="no-key")
+    actor, gate = note.parse_pair(body)
+    if parsed.note_id != actor.id_hash:
+        raise GateError(f"entry {index} of the access log names another note")
+    verify_act(replica, index, actor, gate)
+    return actor, gate
+
+
+def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
+    """Verify both notes of an entry of the access log, and judge its outcome again.
+
+    Raises:
+        SignatureError: A note is not signed by a device that was valid then.
+        GateError: An honest gate would not have said this.
+    """
+    authority = replica.at(gate.body["authority"]["size"])
+    said, origin = gate.body, note.origin(replica.vault, ACCESS)
+    if said["authority"] != authority.position.body():
+        raise GateError(f"entry {index} names an authority that never was")
+    if gate.origin != origin or said["access"]["size"] != index:
+        raise GateError(f"entry {index} was judged for another place in the log")
+    gate.verify(authority.device(gate.device).contact)
+    actor.verify(authority.device(actor.device).contact)
+    seen = actor.body["seen"]
+    if said["authority"]["size"] < seen["authority"]["size"] or index < seen["access"]["size"]:
+        raise GateError(f"entry {index} was judged by less than its actor had seen")
+    if said["outcome"] == "refused":
+        return
+    if actor.origin != origin:
+        raise GateError(f"entry {index} has a note that is for another log")
+    try:
+        reason = judge(authority, actor, said["time"])
+    except Error as error:
+        raise GateError(f"entry {index} should not be in the log: {error.message}") from None
+    allowed = "released" if actor.kind == "release" else "done"
+    if reason is not None or said["outcome"] != allowed:
+        raise GateError(f"entry {index} has an outcome that the authority did not allow")
