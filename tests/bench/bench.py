@@ -1,6 +1,6 @@
 """How long storing and retrieving takes, beside what one would use instead, in one run.
 
-    python tests/bench/bench.py [--large MIB] [--small COUNT]
+    python tests/bench/bench.py [--large MIB] [--small COUNT] [--statements COUNT]
 
 Compares with whichever of sha256sum, age, restic and borg are installed, and says which are not.
 Each line is one task; the ratio is ours to theirs, so less than 1 is faster. Every figure is the
@@ -18,6 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from keys.signing import verify_note
 
 PASSPHRASE = "a passphrase for a benchmark"
 EVAULT = [sys.executable, "-m", "vault.cli"]
@@ -97,6 +99,39 @@ def others(
     return found
 
 
+def join(root: Path, statements: int) -> None:
+    """A newcomer's first contact, beside the cryptography that it cannot do without."""
+    from keys.derive import Label
+    from keys.identity import Identity
+    from keys.seal import seal
+    from vault.model import Role
+    from vault.session import Session
+
+    founder, newcomer = Identity.create("founder"), Identity.create("newcomer")
+    with Session.create(root / "many", founder, root / "founder") as session:
+        while session.authority.size < statements - 4:
+            session.open_case(str(session.authority.size))
+        session.rotate("members")
+        session.rotate("members", "gate")
+        session.add_member(newcomer.contact().note, [Role.ATTORNEY])
+        session.rotate("members")
+        fingerprint = session.fingerprint
+    start = time.perf_counter()
+    Session.join(root / "many", newcomer, root / "newcomer", fingerprint).close()
+    mine = time.perf_counter() - start
+    contact, text = founder.contact(), b"a text\n"
+    signed = [founder.sign(text, hybrid=hybrid) for hybrid in (True, False)]
+    sealed = seal(founder.sealing.public, bytes(32), Label.ENTRY_KEY)
+    start = time.perf_counter()
+    for _ in range(statements):
+        # Of each statement: its two signatures, the gate note's, one seal, one trial seal.
+        verify_note(signed[0], contact.verifiers)
+        verify_note(signed[1], contact.verifiers[:1])
+        founder.sealing.open(sealed, Label.ENTRY_KEY)
+        seal(founder.sealing.public, b"", Label.TRIAL_SEAL)
+    line(f"join, {statements} statements", mine, "the floor", time.perf_counter() - start)
+
+
 def line(task: str, mine: float, name: str, theirs: float) -> None:
     """One comparison."""
     print(
@@ -109,6 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", type=int, default=1024, help="MiB of the large file")
     parser.add_argument("--small", type=int, default=10_000, help="how many files of 20 KB")
+    parser.add_argument("--statements", type=int, default=1000, help="of the vault that is joined")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="evault-bench-") as scratch:
         root = Path(scratch)
@@ -129,6 +165,7 @@ def main() -> None:
             folder = small / str(number // 1000)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{number}.txt").write_bytes(os.urandom(20_000))
+        join(root, asked.statements)
         ours(root, env)
         rivals = others(root, env)
         for task, path in (
