@@ -271,7 +271,7 @@ def open_released(
         VerificationError, MissingError: A share is false, or a record is damaged.
     """
     actor, _ = open_act(replica, reads, answer.index, case)
-    if actor.body["records"] != records or actor.device != identity.device:
+    if actor.body.get("records") != records or actor.device != identity.device:
         raise GateError("the gate logged another release than the one that was asked for")
     leaf = merkle.leaf_hash(answer.entry)
     shares = identity.sealing.open(answer.sealed, Label.RELEASE, ids.parse(replica.vault), leaf)

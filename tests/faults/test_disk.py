@@ -77,6 +77,35 @@ def test_each_failing_call_of_an_add_changes_nothing(
         raise AssertionError("an add has more calls than were tried")
 
 
+def test_a_blob_is_synchronised_before_it_has_a_name(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut a name without its bytes would be a lie: bytes first, then the name,
+    then the folder, and all of that before the database commits."""
+    order: list[str] = []
+    for name in ("fsync", "link"):
+        real = getattr(os, name)
+
+        def call(*args: Any, _real: Any = real, _name: str = name, **settings: Any) -> Any:
+            order.append(_name)
+            return _real(*args, **settings)
+
+        monkeypatch.setattr(os, name, call)
+
+    def commit(_connection: Any) -> None:
+        order.append("commit")
+
+    with world.session("ana") as ana:
+        event.listen(Engine, "commit", commit)
+        order.clear()
+        ana.add([world.root / "new/small"], world.case)
+        event.remove(Engine, "commit", commit)
+    first = order.index("link")
+    assert order[first - 1] == "fsync"
+    assert order[first + 1] == "fsync"
+    assert "commit" in order[first + 1 :]
+
+
 class Full:
     """Lets the database say that the disk is full when a statement begins with some words."""
 

@@ -14,6 +14,7 @@ from vault_kit import World, identity, make
 
 from vault.check import check
 from vault.errors import BusyError
+from vault.log import entry
 from vault.model import Role
 from vault.note import ACCESS
 
@@ -81,6 +82,28 @@ def test_a_statement_that_came_second_is_made_again(
         monkeypatch.setattr(carla._client.gate, "submit", late)
         second = carla.open_case("Second").id
         assert {done[0], second} <= set(carla.authority.cases)
+
+
+def test_an_act_made_for_older_keys_is_made_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While ben asks, the case's keys change: his entry is still one that its readers find."""
+    with world.session("ana") as ana, world.session("ben") as ben:
+        real, done = ben._client.gate.submit, []
+
+        def late(message: bytes, rows: object = None) -> bytes:
+            if not done:
+                done.append(ana.rotate(world.case))
+            return real(message, rows)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(ben._client.gate, "submit", late)
+        (got,) = ben.release([world.stored[0].record], "review", "a reason")
+        with ben.store.read() as reads:
+            parsed = entry.parse(reads.entry(ACCESS, got.entry))
+        epoch = ben.replica.keyring.need(ben.authority, world.case)
+        _, (tag, _) = entry.parse_compartment(parsed.compartments[0]).recipients
+        assert tag == epoch.tag(parsed.note_id)
+        assert [access.why for access in ana.log()][-1] == "a reason"
 
 
 def test_a_held_write_lock_is_busy(world: World) -> None:

@@ -85,6 +85,17 @@ def test_a_false_answer_releases_nothing(
         release(world)
 
 
+def test_another_true_entry_in_place_of_mine_is_not_used(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry that is in the log, but is not the act that was asked for, proves nothing."""
+    with world.session("ana") as ana, ana.store.read() as reads:
+        deposit = reads.entry(ACCESS, 0)
+    lie(monkeypatch, lambda answer: replace(answer, index=0, entry=deposit))
+    with pytest.raises(GateError, match="logged another act"):
+        release(world)
+
+
 def test_a_release_logged_for_another_purpose_is_not_used(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +148,18 @@ def test_an_outcome_judged_by_an_older_authority_is_named(world: World) -> None:
         old = ana.replica.at(2).position.body()
     forged_release(world, "ben", authority=old)
     assert 1 in dict(problems(world))
+
+
+def test_entries_that_go_back_in_the_authority_are_named(world: World) -> None:
+    """Even an actor who plays along cannot have an act judged by a state before the last one's."""
+    with world.session("ana") as ana:
+        ana.release([world.stored[0].record], "review")
+        old = ana.replica.at(ana.authority.size - 1).position.body()
+        body = act_body(ana, "release", world)
+        body["seen"] = {**body["seen"], "authority": old}
+        signed = note.sign("release", ana.authority.origin(ACCESS), body, ana.identity)
+        forge(ana, ACCESS, signed, world, authority=old)
+    assert problems(world) == [(2, "it was judged by an older authority than entry 1")]
 
 
 def test_an_entry_judged_for_another_place_is_named(world: World) -> None:
