@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keys import container
@@ -20,7 +20,7 @@ from keys.errors import (
 from keys.group import Epoch, unwrap
 from keys.seal import SealingKey, seal
 
-calm = settings(deadline=None)
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 KEY = bytes(range(32))
 SEALING = SealingKey(b"k" * 64, b"x" * 32)

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 from argon2.low_level import hash_secret_raw
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keys import keyfile
@@ -25,8 +25,8 @@ from keys.signing import (
     verify_note,
 )
 
-calm = settings(deadline=None)
-few = settings(deadline=None, max_examples=30)
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(calm, max_examples=30)
 
 SIGNING = SigningKeys(b"e" * 32, b"m" * 32)
 
@@ -129,7 +129,7 @@ def test_contact_of_any_bytes(note: bytes) -> None:
 STRETCH = cache(hash_secret_raw)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(calm, max_examples=8)
 @given(seeds, names, st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
 def test_keyfile_round_trip(seed: bytes, name: str, passphrase: str) -> None:
     """An identity file opens to the identity that was put in, under any passphrase."""

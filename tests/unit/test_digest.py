@@ -64,6 +64,15 @@ def test_close_ends_the_thread() -> None:
     assert hashed.digest() == hashlib.sha256(b"abc").digest()
 
 
+def test_nothing_is_lost_after_close() -> None:
+    """What comes after closing is hashed as well, in the caller's thread."""
+    hashed = Sha256(LARGE)
+    hashed.update(b"abc")
+    hashed.close()
+    hashed.update(b"def")
+    assert hashed.digest() == hashlib.sha256(b"abcdef").digest()
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that is faster than the hash has to wait: five blocks at most are in flight."""
     go = threading.Event()
