@@ -47,6 +47,8 @@ def test_an_existing_file_is_never_overwritten(world: World) -> None:
     result = world("ana", *CREATE, "Other", code=15)
     assert "exists already" in result.error["message"]
     world("ana", *CREATE, "Other", "-o", path, code=15)
+    # Said before anybody is asked to think of a passphrase.
+    world("ana", *CREATE, "Other", code=15, EVAULT_PASSPHRASE="")
     assert path.read_bytes() == before
 
 

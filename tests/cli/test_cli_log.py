@@ -52,12 +52,24 @@ def test_people_read_the_log_as_a_table(world: World, tmp_path: Path) -> None:
     assert [entry["kind"] for entry in world.json("carla", "log", "list")] == [None, None]
 
 
-def test_the_first_auditor_takes_the_log_over(world: World) -> None:
-    """What happens after the auditor looked is not for the founder as such any more."""
-    world("pia", "log", "list")
-    other = world.json("ben", "case", "open", "Con Carla", "--with", NAMES["ana"])[0]["case"]
-    world("ben", "add", world.root / "evidence" / "carta.txt", "--case", other)
-    assert world.log()[-1]["actor"] == world.members["ben"]
+def test_the_first_auditor_takes_the_log_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By looking at it, if joining did not: from then on its keys are not the founder's."""
+    from vault.session import Session
+
+    other = ("--vault", world.root / "second")
+    print_ = world.json("ana", "init", world.root / "second")[0]["fingerprint"]
+    contact = world("pia", "identity", "contact").raw
+    world("ana", "member", "add", "-", "--role", "auditor", *other, stdin=contact)
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "settle", lambda _self: None)
+        world("pia", "join", world.root / "second", "--fingerprint", print_)
+    before = world.json("ana", "status", *other)[0]["authority"]["size"]
+    world("pia", "log", "list", *other)
+    assert world.json("ana", "status", *other)[0]["authority"]["size"] == before + 1
+    world("pia", "log", "list", *other)
+    assert world.json("ana", "status", *other)[0]["authority"]["size"] == before + 1
 
 
 def test_both_logs_verify(world: World) -> None:
@@ -71,6 +83,22 @@ def test_both_logs_verify(world: World) -> None:
         assert verified[1]["size"] == 1
         assert all(re.fullmatch("[0-9a-f]{64}", entry["root"]) for entry in verified)
     assert "opened and judged again" in world("pia", "log", "verify").out
+
+
+def test_an_entry_that_no_honest_gate_wrote(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named with its index and reason, 21; the other log is still verified."""
+    from vault.audit import Problem
+    from vault.session import Session
+
+    real = Session.verify
+    problem = Problem("access", 0, "its signature is false", "SignatureError")
+    monkeypatch.setattr(Session, "verify", lambda self: (real(self)[0], [problem]))
+    result = world("pia", "--json", "log", "verify", code=21)
+    verified, found = result.objects
+    assert (verified["type"], verified["log"]) == ("verified", "authority")
+    assert (found["type"], found["log"], found["index"]) == ("problem", "access", 0)
+    assert found["reason"] == "its signature is false"
+    assert "entry 0" in world("pia", "log", "verify", code=21).out
 
 
 def test_check_of_a_sound_vault(world: World) -> None:
