@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from vault import note
+import hashlib
+
+from vault import ids, note
 from vault.authority import judge
 from vault.errors import DeniedError, Error, GateError
 from vault.log import entry
+from vault.log.entry import Entry
 from vault.note import ACCESS, Note
 from vault.replica import Replica
 from vault.store import Reads
@@ -28,14 +31,15 @@ def open_act(replica: Replica, reads: Reads, index: int, case: str) -> tuple[Not
     raw = replica.consistent_entry(reads, ACCESS, index)
     parsed = entry.parse(raw)
     openers = replica.keyring.openers(replica.authority, case, parsed.note_id)
-    body = entry.open_compartment(
-        note.origin(replica.vault, ACCESS), parsed.compartments[0], openers
+    origin, first = note.origin(replica.vault, ACCESS), parsed.compartments[0]
+    # Tags come from the actor: one that is false must not hide the entry from its readers.
+    body = entry.open_compartment(origin, first, openers) or entry.open_compartment(
+        origin, first, openers, thorough=True
     )
     if body is None:
         raise DeniedError(f"entry {index} of the access log is not sealed to you", reason="no-key")
     actor, gate = note.parse_pair(body)
-    if parsed.note_id != actor.id_hash:
-        raise GateError(f"entry {index} of the access log names another note")
+    check_public(parsed, actor, gate)
     verify_act(replica, index, actor, gate)
     return actor, gate
 
@@ -56,6 +60,10 @@ def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
     gate.verify(authority.device(gate.device).contact)
     actor.verify(authority.device(actor.device).contact)
     seen = actor.body["seen"]
+    if seen["authority"]["size"] and (
+        replica.at(seen["authority"]["size"]).position.body() != seen["authority"]
+    ):
+        raise GateError(f"the actor of entry {index} had seen another authority log")
     if said["authority"]["size"] < seen["authority"]["size"] or index < seen["access"]["size"]:
         raise GateError(f"entry {index} was judged by less than its actor had seen")
     if said["outcome"] == "refused":
@@ -69,3 +77,24 @@ def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
     allowed = "released" if actor.kind == "release" else "done"
     if reason is not None or said["outcome"] != allowed:
         raise GateError(f"entry {index} has an outcome that the authority did not allow")
+
+
+def check_public(parsed: Entry, actor: Note, gate: Note) -> None:
+    """Make sure that everything around an actor's note is what its actor signed.
+
+    Raises:
+        GateError: The public part or the details are others.
+    """
+    if parsed.note_id != actor.id_hash:
+        raise GateError("an entry names another note than it holds")
+    said = hashlib.sha256(parsed.compartments[1]).hexdigest() if parsed.compartments[1:] else None
+    if said != actor.body.get("details"):
+        raise GateError("an entry's details are not those that its actor committed to")
+    public = None
+    if actor.kind == "deposit" and gate.body["outcome"] == "done":
+        public = {
+            "id": ids.parse(actor.body["deposit"]).hex(),
+            **{name: actor.body[name] for name in ("records_root", "case_seal", "gate_seal")},
+        }
+    if parsed.public.get("deposit") != public:
+        raise GateError("an entry's public part is not what its actor signed")

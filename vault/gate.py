@@ -35,6 +35,7 @@ from vault.authority import (
 from vault.errors import (
     DamageError,
     DeniedError,
+    ForkedError,
     GateError,
     MalformedError,
     RolledBackError,
@@ -61,6 +62,7 @@ class _Verdict(NamedTuple):
     """What the gate decided, and what it then does."""
 
     outcome: str
+    at: int
     why: str | None = None
 
 
@@ -100,50 +102,60 @@ class Gate:
         """
         parsed = Message.parse(message)
         actor = note.parse(parsed.note)
+        # One time for all of it: what is judged and what is written must not differ.
+        at = int(self._clock())
         with self._store.write() as writes:
             self._replica.catch_up(writes)
             self._check_new(writes, actor)
             if actor.kind in STATEMENTS:
-                answer = self._state(writes, actor, parsed)
+                answer = self._state(writes, actor, parsed, at)
             elif actor.kind in ACTS:
-                answer = self._act(writes, actor, parsed, rows)
+                answer = self._act(writes, actor, parsed, rows, at)
             else:
                 raise MalformedError(f"a {actor.kind} note is not a message to the gate")
         return answer.encode()
 
     # --- statements -----------------------------------------------------------------------------
 
-    def _state(self, writes: Writes, actor: Note, message: Message) -> Answer:
+    def _state(self, writes: Writes, actor: Note, message: Message, at: int) -> Answer:
+        if message.details or message.attachments:
+            raise MalformedError("a statement comes with nothing beside it")
         before = self._replica.authority
-        gate = self._gate_note(before, AUTHORITY, actor, _Verdict("done"))
+        gate = self._gate_note(before, AUTHORITY, actor, _Verdict("done", at))
         try:
             after = apply(before, actor, gate)
         except DeniedError as error:
-            verdict = _Verdict("refused", error.reason)
+            verdict = _Verdict("refused", at, error.reason)
             return self._append_access(writes, actor, message, verdict, case=None)
         raw = seal_statement(before, after, actor, gate, message.tag)
         return self._append(writes, AUTHORITY, raw, actor, gate, after)
 
     # --- acts -----------------------------------------------------------------------------------
 
-    def _act(self, writes: Writes, actor: Note, message: Message, rows: BinaryIO | None) -> Answer:
+    def _act(
+        self, writes: Writes, actor: Note, message: Message, rows: BinaryIO | None, at: int
+    ) -> Answer:
         case = actor.body["case"]
         details = hashlib.sha256(message.details).hexdigest() if message.details else None
         if actor.body["details"] != details:
             raise MalformedError("an act does not commit to the details beside it")
+        if message.details:
+            entry.parse_compartment(message.details)
         self._check_tag(actor, message)
-        reason = judge(self._replica.authority, actor, int(self._clock()))
+        reason = judge(self._replica.authority, actor, at)
         if reason is None and actor.kind == "release":
             reason = self._find(writes, actor)
         if reason is None and actor.kind == "receipt":
             reason = self._match(writes, actor)
         if reason is not None:
-            return self._append_access(writes, actor, message, _Verdict("refused", reason), case)
+            return self._append_access(
+                writes, actor, message, _Verdict("refused", at, reason), case
+            )
         if actor.kind == "deposit":
-            return self._keep(writes, actor, message, rows)
+            return self._keep(writes, actor, message, rows, at)
         if actor.kind == "release":
-            return self._release(writes, actor, message)
-        return self._append_access(writes, actor, message, _Verdict("done"), case)
+            return self._release(writes, actor, message, at)
+        return self._append_access(writes, actor, message, _Verdict("done", at), case)
 
     def _check_tag(self, actor: Note, message: Message) -> None:
         """Tag and details are made for the epoch of the case that the actor saw last."""
@@ -153,7 +165,9 @@ class Gate:
         if authority.epoch(case).index >= actor.body["seen"]["authority"]["size"]:
             raise StaleError("the case's keys have changed", "try again")
 
-    def _keep(self, writes: Writes, actor: Note, message: Message, rows: BinaryIO | None) -> Answer:
+    def _keep(
+        self, writes: Writes, actor: Note, message: Message, rows: BinaryIO | None, at: int
+    ) -> Answer:
         body = actor.body
         if len(message.attachments) != 2 or rows is None:
             raise MalformedError("a deposit comes with two seals and its rows")
@@ -180,7 +194,7 @@ class Gate:
             "gate_seal": body["gate_seal"],
         }
         answer = self._append_access(
-            writes, actor, message, _Verdict("done"), body["case"], deposit=public
+            writes, actor, message, _Verdict("done", at), body["case"], deposit=public
         )
         writes.add_deposit(deposit)
         start = 0
@@ -233,13 +247,13 @@ class Gate:
         raw = reads.entry(ACCESS, actor.body["entry"])
         return None if merkle.leaf_hash(raw).hex() == actor.body["leaf"] else "receipt"
 
-    def _release(self, writes: Writes, actor: Note, message: Message) -> Answer:
+    def _release(self, writes: Writes, actor: Note, message: Message, at: int) -> Answer:
         authority = self._replica.authority
         # The shares are derived before the entry is written only to fail early on damage: they
         # leave this object after the transaction has committed.
         shares = b"".join(self._shares(writes, actor.body["records"]))
         answer = self._append_access(
-            writes, actor, message, _Verdict("released"), actor.body["case"]
+            writes, actor, message, _Verdict("released", at), actor.body["case"]
         )
         device = authority.device(actor.device)
         leaf = merkle.leaf_hash(answer.entry)
@@ -292,8 +306,11 @@ class Gate:
         if reads.used(actor.id_hash):
             raise DeniedError("this note was used before", reason="used-id")
         for name in LOGS:
-            if actor.body["seen"][name]["size"] > self._replica.heads[name].size:
+            seen = actor.body["seen"][name]
+            if seen["size"] > self._replica.heads[name].size:
                 raise RolledBackError(f"the actor has seen more of the {name} log than there is")
+            if stored_frontier(reads, name, seen["size"]).root().hex() != seen["root"]:
+                raise ForkedError(f"the actor has seen another history of the {name} log")
 
     def _append_access(
         self,
@@ -319,7 +336,7 @@ class Gate:
     def _append(
         self, writes: Writes, log: str, raw: bytes, actor: Note, gate: Note, after: Authority
     ) -> Answer:
-        head = self._replica.heads[log]
+        head, at = self._replica.heads[log], gate.body["time"]
         frontier = stored_frontier(writes, log, head.size)
         # Who appends to a damaged edge would sign a history that nobody can verify.
         if not equal(frontier.root(), head.root):
@@ -330,13 +347,13 @@ class Gate:
         signing = self._epoch(None, after).signing
         if signing is None:
             raise GateError("the gate's epoch has no signing keys")
-        signed = checkpoint.sign(signing, grown, int(self._clock()))
+        signed = checkpoint.sign(signing, grown, at)
         writes.set_head(log, signed)
         if len(after.groups[GATE]) > len(self._replica.authority.groups[GATE]):
             # A new gate epoch signs both heads: only its signature counts from now on.
             other = ACCESS if log == AUTHORITY else AUTHORITY
             head = self._replica.heads[other]
-            writes.set_head(other, checkpoint.sign(signing, head, int(self._clock())))
+            writes.set_head(other, checkpoint.sign(signing, head, at))
         path = proof.inclusion(grown.size - 1, grown.size, lambda *at: writes.node(log, *at))
         return Answer(grown.size - 1, raw, gate.signed, tuple(path), signed)
 
@@ -347,7 +364,7 @@ class Gate:
             actor,
             outcome=verdict.outcome,
             why=verdict.why,
-            at=int(self._clock()),
+            at=verdict.at,
             authority=authority.position,
             access=self._replica.position(ACCESS),
         )

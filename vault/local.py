@@ -210,5 +210,10 @@ class Local:
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self.path / name)
+            folder = os.open(self.path, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         finally:
             fresh.unlink(missing_ok=True)

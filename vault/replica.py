@@ -128,6 +128,7 @@ class Replica:
             self._replay(reads, heads[AUTHORITY].size)
         if not equal(self._frontier.root(), heads[AUTHORITY].root):
             self._contradiction(reads, AUTHORITY, notes[AUTHORITY], heads[AUTHORITY])
+        self._check_replayed(reads, heads, notes)
         for log in LOGS:
             if notes[log] != self.notes.get(log) or new:
                 origin = note.origin(self.vault, log)
@@ -224,11 +225,13 @@ class Replica:
         epochs = self.keyring.all(self.authority, MEMBERS) if self.history else []
         openers = [Opener(epoch.sealing, epoch.tag(parsed.note_id)) for epoch in epochs]
         openers.append(Opener(self._identity.sealing))
-        return self._unseal(parsed, openers)
+        return self._unseal(parsed, openers) or self._unseal(parsed, openers, thorough=True)
 
-    def _unseal(self, parsed: Entry, openers: list[Opener]) -> _Opened | None:
-        origin = note.origin(self.vault, AUTHORITY)
-        body = entry.open_compartment(origin, parsed.compartments[0], openers)
+    def _unseal(
+        self, parsed: Entry, openers: list[Opener], *, thorough: bool = False
+    ) -> _Opened | None:
+        origin, first = note.origin(self.vault, AUTHORITY), parsed.compartments[0]
+        body = entry.open_compartment(origin, first, openers, thorough=thorough)
         return None if body is None else _read(body)
 
     def _open_backwards(self, reads: Reads, size: int) -> dict[int, _Opened]:
@@ -250,7 +253,10 @@ class Replica:
             opened[index] = found
             self._gather(found.actor, epochs)
         for index, parsed in later:
-            found = self._unseal(parsed, _openers(epochs, parsed))
+            # Tags come from the actor: one that is false must not lock anybody out.
+            found = self._unseal(parsed, _openers(epochs, parsed)) or self._unseal(
+                parsed, _openers(epochs, parsed), thorough=True
+            )
             if found is not None:
                 opened[index] = found
         return opened
@@ -288,6 +294,21 @@ class Replica:
             raise RolledBackError(
                 f"the vault was rolled back: its {log} log has {head.size} entries, and this "
                 f"client has seen {seen}",
+                "do not use this copy; find out who restored it, and ask for the newest one",
+            )
+
+    def _check_replayed(
+        self, reads: Reads, heads: dict[str, Checkpoint], notes: dict[str, bytes]
+    ) -> None:
+        """Compare what was replayed with the pin, and with what its gate notes say of access."""
+        known = self.heads.get(AUTHORITY)
+        # Also whoever replays from genesis, because the cache is gone, has the pin.
+        if known is not None and self.at(known.size).root != known.root.hex():
+            self._contradiction(reads, AUTHORITY, notes[AUTHORITY], heads[AUTHORITY])
+        if heads[ACCESS].size < self.authority.access_size:
+            raise RolledBackError(
+                f"the vault was rolled back: its access log has {heads[ACCESS].size} entries, and "
+                f"its own statements speak of {self.authority.access_size}",
                 "do not use this copy; find out who restored it, and ask for the newest one",
             )
 

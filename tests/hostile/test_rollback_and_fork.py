@@ -215,3 +215,33 @@ def test_a_log_of_nothing_is_missed(world: World) -> None:
         database.execute("delete from log_node where log = 1")
     with world.session("ben") as ben, pytest.raises(VerificationError):
         list(ben.records())
+
+
+def test_a_fork_of_the_authority_is_refused_without_the_cache_too(world: World) -> None:
+    """Whoever replays from genesis, because the cache is gone, still has the pin."""
+    other = world.copy(world.root.with_name("other"))
+    grow(world, "authority")
+    with other.session("ana") as ana:
+        ana.open_case("A different one")
+        ana.open_case("And another")
+    put_back(world, other)
+    (state,) = (world.home("ben") / "vaults").iterdir()
+    (state / "statements").unlink()
+    with pytest.raises(ForkedError), world.session("ben"):
+        pass
+
+
+def test_a_newcomer_notices_an_access_log_that_statements_contradict(world: World) -> None:
+    """An older access log beside the newest authority log is refused even without a pin."""
+    with world.database() as database:
+        (head,) = database.execute("select note from log_head where log = 1").fetchone()
+        (size,) = database.execute("select count(*) from log_entry where log = 1").fetchone()
+    with world.session("ana") as ana:
+        ana.release([world.stored[0].record], "review")
+        ana.open_case("A statement that names the log after it")
+    with world.database() as database:
+        database.execute("delete from log_entry where log = 1 and position >= ?", (size,))
+        database.execute("delete from log_node where log = 1 and position >= ?", (size,))
+        database.execute("update log_head set note = ? where log = 1", (head,))
+    with pytest.raises(RolledBackError, match="speak of"):
+        Session.join(world.path, identity("ben"), world.root / "fresh", world.fingerprint)

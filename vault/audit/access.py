@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from vault import fields, ids, note
-from vault.acts import verify_act
-from vault.errors import DamageError, Error, GateError
+from vault.acts import check_public, verify_act
+from vault.errors import DamageError, Error
 from vault.log import entry, merkle
 from vault.log.entry import Entry, Opener
 from vault.model import AUDITORS
@@ -121,7 +120,7 @@ def _access(replica: Replica, openers: _Openers, index: int, raw: bytes) -> Acce
         return Access(index, parsed.note_id, opened=False, problem=error)
     problem: Error | None = None
     try:
-        _check_public(parsed, actor, gate)
+        check_public(parsed, actor, gate)
         verify_act(replica, index, actor, gate)
     except Error as error:
         problem = error
@@ -171,22 +170,6 @@ def deposited(reads: Reads, access: Access) -> list[str]:
     if len(records) != body["count"] or fields.records_root(leaves).hex() != body["records_root"]:
         raise DamageError("a deposit's records are not those that were signed")
     return records
-
-
-def _check_public(parsed: Entry, actor: Note, gate: Note) -> None:
-    if parsed.note_id != actor.id_hash:
-        raise GateError("an entry names another note than it holds")
-    said = hashlib.sha256(parsed.compartments[1]).hexdigest() if parsed.compartments[1:] else None
-    if said != actor.body.get("details"):
-        raise GateError("an entry's details are not those that its actor committed to")
-    public = None
-    if actor.kind == "deposit" and gate.body["outcome"] == "done":
-        public = {
-            "id": ids.parse(actor.body["deposit"]).hex(),
-            **{name: actor.body[name] for name in ("records_root", "case_seal", "gate_seal")},
-        }
-    if parsed.public.get("deposit") != public:
-        raise GateError("an entry's public part is not what its actor signed")
 
 
 def _why(origin: str, parsed: Entry, actor: Note, openers: _Openers) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from vault.errors import FileError, MalformedError, NetworkFolderError, NoVaultError
@@ -39,7 +40,10 @@ def create(path: Path) -> None:
 
 def write_format(path: Path) -> None:
     """Declare the folder a vault: the last step of making one."""
-    (path / _FORMAT_FILE).write_text(_FORMAT_LINE, encoding="ascii")
+    with (path / _FORMAT_FILE).open("w", encoding="ascii") as file:
+        file.write(_FORMAT_LINE)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def check_format(path: Path) -> None:
