@@ -5,6 +5,7 @@ A small story is told through the command itself, once, and copied for each test
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import os
@@ -186,6 +187,7 @@ class World:
 @cache
 def _story() -> World:
     world = World(Path(tempfile.mkdtemp(prefix="evault-cli-")))
+    atexit.register(shutil.rmtree, world.root, ignore_errors=True)
     for who, name in NAMES.items():
         made = world.json(who, "identity", "create", name, "--kdf-memory", 64)
         world.members[who] = made[0]["member"]
