@@ -16,7 +16,7 @@ from keys.identity import Identity
 from vault import ids, note
 from vault.authority import Authority, case_recipients
 from vault.authority.judge import denied
-from vault.errors import GateError, StaleError
+from vault.errors import GateError, StaleError, as_damage
 from vault.gate import Clock, Gate
 from vault.keyring import Keyring
 from vault.log import entry
@@ -67,7 +67,7 @@ class Client:
         Raises:
             RolledBackError, ForkedError, LogError, VerificationError: as `Replica.catch_up`.
         """
-        with self.store.read() as reads:
+        with self.store.read() as reads, as_damage():
             self.replica.catch_up(reads)
             yield reads
 

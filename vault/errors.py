@@ -6,6 +6,9 @@ exit code.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from keys.errors import Error, FileError, MalformedError, VerificationError, WeakKeyError
 
 __all__ = [
@@ -34,6 +37,7 @@ __all__ = [
     "VerificationError",
     "WaitingError",
     "WeakKeyError",
+    "as_damage",
 ]
 
 
@@ -79,6 +83,22 @@ class ReadOnlyError(FileError):
 
 class DamageError(VerificationError):
     """Stored bytes are not what the log says they were."""
+
+
+@contextmanager
+def as_damage() -> Iterator[None]:
+    """Within a vault of the supported format, bytes that are not of their form are damaged.
+
+    Raises:
+        DamageError: In the place of any MalformedError.
+    """
+    try:
+        yield
+    except MalformedError as error:
+        raise DamageError(
+            f"stored bytes are damaged: {error.message}",
+            "run `evault check`, and restore the vault from a backup that is not older",
+        ) from None
 
 
 class MissingError(DamageError):

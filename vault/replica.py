@@ -33,6 +33,7 @@ from vault.errors import (
     ProofError,
     RolledBackError,
     UnknownVaultError,
+    as_damage,
 )
 from vault.keyring import Keyring
 from vault.local import Local, Pins, Statements
@@ -116,6 +117,10 @@ class Replica:
             LogError: A head is not signed by the gate, or the fingerprint is another.
             VerificationError, MissingError: Stored bytes are damaged or missing.
         """
+        with as_damage():
+            self._catch_up(reads)
+
+    def _catch_up(self, reads: Reads) -> None:
         notes = {log: reads.head(log) for log in LOGS}
         heads = {log: checkpoint.peek(found) for log, found in notes.items()}
         for log in LOGS:
@@ -334,7 +339,7 @@ class Replica:
         self._keep_proof(log, signed)
         raise ForkedError(
             f"the {log} log has another history than the one that this client has seen",
-            "do not use this copy; show `evault status` to the other members",
+            "do not use this copy; the two signed heads are kept as proof: tell the other members",
         )
 
     def _keep_proof(self, log: str, signed: bytes) -> None:

@@ -35,6 +35,7 @@ from vault.errors import (
     NotFoundError,
     UnknownVaultError,
     UsageError,
+    as_damage,
 )
 from vault.gate import LEVEL, Clock, found, gate_note
 from vault.intake import Source
@@ -583,7 +584,7 @@ class Session:
 
 
 def _vault_id(store: Store) -> str:
-    with store.read() as reads:
+    with store.read() as reads, as_damage():
         origin = checkpoint.peek(reads.head(AUTHORITY)).origin
     parts = origin.split("/")
     if len(parts) != 3 or not ids.is_id(parts[1]) or origin != note.origin(parts[1], AUTHORITY):
