@@ -85,10 +85,14 @@ def check(
     with store.read() as reads:
         problems += [Problem("database", f"the database says: {line}") for line in reads.sound()]
         records, entries = reads.record_count(), sum(map(reads.length, LOGS))
-        problems += _without_keys(store, reads, progress or (lambda _: None))
-        # What is damaged already is named once: keys would only say it again in other words.
-        if session is not None and not problems:
-            problems += _with_keys(session.replica, reads)
+        try:
+            problems += _without_keys(store, reads, progress or (lambda _: None))
+            # What is damaged already is named once: keys would only say it again in other words.
+            if session is not None and not problems:
+                problems += _with_keys(session.replica, reads)
+        except VerificationError as error:
+            # A value that cannot be read at all: what stands after it is not looked at.
+            problems.append(Problem("database", error.message))
     return Report(records, entries, problems)
 
 
@@ -216,8 +220,11 @@ def _blobs(
     store: Store, reads: Reads, deposits: list[Deposit], progress: Progress
 ) -> Iterator[Problem]:
     for deposit in deposits:
+        ends: dict[bytes, int] = {}
         try:
             for record, _ in reads.records(deposit.id):
+                end = record.offset + record.content_size
+                ends[record.blob] = max(end, ends.get(record.blob, 0))
                 message = _content(store, record, progress)
                 if message:
                     where = {"deposit": ids.show(deposit.id), "record": ids.show(record.id)}
@@ -225,6 +232,12 @@ def _blobs(
         except MissingError:
             # `_deposit` has named the gap.
             continue
+        # A blob has the records of one deposit, one after another, and nothing else.
+        for blob, end in ends.items():
+            if (store.blobs.size(blob) or 0) > end:
+                where = {"deposit": ids.show(deposit.id), "blob": blob.hex()}
+                message = "a file with evidence has bytes of no record"
+                yield Problem("content-longer", message, where)
 
 
 def _content(store: Store, record: Record, progress: Progress) -> str:

@@ -328,7 +328,10 @@ def content(
 
 
 def _stored(file: BinaryIO, row: Record) -> Iterator[bytes]:
-    file.seek(row.offset)
+    try:
+        file.seek(row.offset)
+    except OSError:
+        raise DamageError("a record's place in its file is not one", "run `evault check`") from None
     left = row.content_size
     while left:
         try:

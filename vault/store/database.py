@@ -166,17 +166,15 @@ class Reads:
 
     def nodes(self) -> Iterator[tuple[str, int, int, bytes]]:
         """All nodes: log, level, index, hash."""
-        names = {number: name for name, number in _LOGS.items()}
         result = self._connection.execute(_NODES, execution_options={"yield_per": _BATCH})
         for log, level, position, hashed in result:
-            yield names[log], level, position, bytes(hashed)
+            yield _log_name(log), level, position, bytes(hashed)
 
     def note_ids(self) -> Iterator[tuple[str, int, bytes]]:
         """Log, index and note-id hash of every entry, as the index of used ids has them."""
-        names = {number: name for name, number in _LOGS.items()}
         result = self._connection.execute(_NOTE_IDS, execution_options={"yield_per": _BATCH})
         for log, position, note_id in result:
-            yield names[log], position, bytes(note_id)
+            yield _log_name(log), position, bytes(note_id)
 
     def used(self, note_id: bytes) -> bool:
         """Whether an entry with this note-id hash (32 bytes) is in either log."""
@@ -452,6 +450,13 @@ def _engine(path: Path) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _log_name(number: int) -> str:
+    for name, known in _LOGS.items():
+        if known == number:
+            return name
+    raise DamageError("the vault's database has a log that does not exist")
 
 
 def _deposit(row: Any) -> Deposit:

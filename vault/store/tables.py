@@ -1,10 +1,18 @@
-"""The schema. Ids are raw bytes; nothing here names a person, a title or a file."""
+"""The schema. Ids are raw bytes; nothing here names a person, a title or a file.
+
+SQLite keeps a value of any type in any column, so what whoever writes the disk has put there is
+looked at when it is read: another type or length than the schema's is damage.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -14,15 +22,50 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from vault.errors import DamageError
+
+
+class _Bytes(LargeBinary):
+    """Bytes, of exactly the declared length if there is one."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
+        length = self.length
+
+        def look(value: Any) -> Any:
+            if type(value) is not bytes or (length is not None and len(value) != length):
+                raise _damage()
+            return value
+
+        return look
+
+
+class _Number(Integer):
+    """A whole number that is not negative."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
+        def look(value: Any) -> Any:
+            if type(value) is not int or value < 0:
+                raise _damage()
+            return value
+
+        return look
+
+
+def _damage() -> DamageError:
+    return DamageError(
+        "the vault's database has a value of the wrong kind", "restore it from a backup"
+    )
+
+
 metadata = MetaData()
 
 log_entry = Table(
     "log_entry",
     metadata,
-    Column("log", Integer, primary_key=True, autoincrement=False),
-    Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("note_id", LargeBinary(32), nullable=False, unique=True),
-    Column("raw", LargeBinary, nullable=False),
+    Column("log", _Number, primary_key=True, autoincrement=False),
+    Column("position", _Number, primary_key=True, autoincrement=False),
+    Column("note_id", _Bytes(32), nullable=False, unique=True),
+    Column("raw", _Bytes, nullable=False),
     CheckConstraint("log in (0, 1)"),
 )
 """Entries of both logs: 0 is authority, 1 is access."""
@@ -30,10 +73,10 @@ log_entry = Table(
 log_node = Table(
     "log_node",
     metadata,
-    Column("log", Integer, primary_key=True, autoincrement=False),
-    Column("level", Integer, primary_key=True, autoincrement=False),
-    Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary(32), nullable=False),
+    Column("log", _Number, primary_key=True, autoincrement=False),
+    Column("level", _Number, primary_key=True, autoincrement=False),
+    Column("position", _Number, primary_key=True, autoincrement=False),
+    Column("hash", _Bytes(32), nullable=False),
     sqlite_with_rowid=False,
 )
 """Roots of full subtrees; level 0 has the leaf hashes."""
@@ -41,39 +84,39 @@ log_node = Table(
 log_head = Table(
     "log_head",
     metadata,
-    Column("log", Integer, primary_key=True, autoincrement=False),
-    Column("note", LargeBinary, nullable=False),
+    Column("log", _Number, primary_key=True, autoincrement=False),
+    Column("note", _Bytes, nullable=False),
 )
 """The last signed checkpoint of each log."""
 
 deposit = Table(
     "deposit",
     metadata,
-    Column("id", LargeBinary(16), primary_key=True),
-    Column("case_id", LargeBinary(16), nullable=False, index=True),
-    Column("epoch", Integer, nullable=False),
-    Column("gate_epoch", Integer, nullable=False),
-    Column("case_seal", LargeBinary, nullable=False),
-    Column("gate_seal", LargeBinary, nullable=False),
-    Column("entry", Integer, nullable=False, unique=True),
-    Column("count", Integer, nullable=False),
+    Column("id", _Bytes(16), primary_key=True),
+    Column("case_id", _Bytes(16), nullable=False, index=True),
+    Column("epoch", _Number, nullable=False),
+    Column("gate_epoch", _Number, nullable=False),
+    Column("case_seal", _Bytes, nullable=False),
+    Column("gate_seal", _Bytes, nullable=False),
+    Column("entry", _Number, nullable=False, unique=True),
+    Column("count", _Number, nullable=False),
 )
 
 record = Table(
     "record",
     metadata,
-    Column("id", LargeBinary(16), primary_key=True),
-    Column("deposit", LargeBinary(16), ForeignKey("deposit.id"), nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("salt", LargeBinary(32), nullable=False),
-    Column("leaf", LargeBinary(32), nullable=False),
-    Column("content_digest", LargeBinary(32), nullable=False),
-    Column("content_size", Integer, nullable=False),
-    Column("fields_root", LargeBinary(32), nullable=False),
-    Column("blob", LargeBinary(16), nullable=False),
-    Column("offset", Integer, nullable=False),
-    Column("label", LargeBinary, nullable=False),
-    Column("particulars", LargeBinary, nullable=False),
+    Column("id", _Bytes(16), primary_key=True),
+    Column("deposit", _Bytes(16), ForeignKey("deposit.id"), nullable=False),
+    Column("position", _Number, nullable=False),
+    Column("salt", _Bytes(32), nullable=False),
+    Column("leaf", _Bytes(32), nullable=False),
+    Column("content_digest", _Bytes(32), nullable=False),
+    Column("content_size", _Number, nullable=False),
+    Column("fields_root", _Bytes(32), nullable=False),
+    Column("blob", _Bytes(16), nullable=False),
+    Column("offset", _Number, nullable=False),
+    Column("label", _Bytes, nullable=False),
+    Column("particulars", _Bytes, nullable=False),
     UniqueConstraint("deposit", "position"),
     Index("record_blob", "blob"),
 )
