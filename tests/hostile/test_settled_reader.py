@@ -1,0 +1,172 @@
+"""A client that has caught up believes nothing new without its signatures, place and name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import forge_kit
+import pytest
+from vault_kit import World, identity, make
+
+from keys.signing import SigningKeys
+from vault import ids, note, statements
+from vault.errors import LockedError, LogError, RolledBackError, UnknownVaultError
+from vault.local import Local
+from vault.log import checkpoint, entry
+from vault.model import GATE, MEMBERS
+from vault.note import ACCESS, AUTHORITY, LOGS
+from vault.session import Session
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A vault with a case that ana and ben hold, and that ben has seen all of."""
+    made = make(tmp_path)
+    with made.session("ana"), made.session("ben"):
+        pass
+    return made
+
+
+def heads(world: World) -> dict[str, bytes]:
+    """The heads as they stand in the database."""
+    with world.database() as database:
+        found = dict(database.execute("select log, note from log_head").fetchall())
+    return {AUTHORITY: found[0], ACCESS: found[1]}
+
+
+def set_head(world: World, log: str, head: bytes) -> None:
+    """Put a head into the database."""
+    number = {AUTHORITY: 0, ACCESS: 1}[log]
+    with world.database() as database:
+        database.execute("update log_head set note = ? where log = ?", (head, number))
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_an_unsigned_head_is_refused_though_nothing_else_is_new(world: World, log: str) -> None:
+    """Size and root are known and true; the gate's signatures are asked for all the same."""
+    head = checkpoint.peek(heads(world)[log])
+    set_head(world, log, checkpoint.sign(SigningKeys(os.urandom(32), os.urandom(32)), head))
+    with pytest.raises(LogError, match="not signed"), world.session("ben"):
+        pass
+
+
+def test_a_head_that_was_good_before_the_gate_rotated_is_refused(world: World) -> None:
+    """The very head that is pinned is looked at again when the gate has other keys."""
+    before = heads(world)
+    with world.session("ana") as ana:
+        ana.rotate(GATE)
+    assert heads(world)[ACCESS] != before[ACCESS]
+    set_head(world, ACCESS, before[ACCESS])
+    with pytest.raises(LogError, match="not signed"), world.session("ben"):
+        pass
+
+
+def test_another_vaults_access_log_is_refused(world: World, tmp_path: Path) -> None:
+    """Each head names its vault; one of two that names another is no head of this one."""
+    with Session.create(tmp_path / "new/vault", identity("ana"), tmp_path / "new/home"):
+        pass
+    other = World(tmp_path / "new", "", [], "")
+    set_head(world, ACCESS, heads(other)[ACCESS])
+    with pytest.raises(UnknownVaultError), world.session("ben"):
+        pass
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_a_rollback_leaves_its_proof(world: World, log: str) -> None:
+    """Both signed heads are kept: the one that was seen, and the smaller one that was shown."""
+    old = world.copy(world.root.with_name("old"))
+    with world.session("ana") as ana:
+        if log == ACCESS:
+            ana.release([world.stored[0].record], "review")
+        else:
+            ana.open_case("Another")
+    with world.session("ben") as ben:
+        vault, seen = ben.authority.vault, ben.replica.notes[log]
+    shown = heads(old)[log]
+    shutil.rmtree(world.path)
+    shutil.copytree(old.path, world.path)
+    with pytest.raises(RolledBackError), world.session("ben"):
+        pass
+    assert [seen, shown] in Local(world.home("ben"), identity("ben"), vault).proofs()
+
+
+def test_no_authority_is_found_where_none_was(world: World) -> None:
+    """A note may name any size: of none, less than none, or more than ever was, nothing comes."""
+    with world.session("ben") as ben:
+        size = ben.authority.size
+        assert ben.replica.at(size) == ben.authority
+        for never in (0, -1, size + 1, 1 << 60):
+            with pytest.raises(LogError, match="never was"):
+                ben.replica.at(never)
+
+
+def append_statement(world: World) -> None:
+    """Let ana's gate append, in its own way, a statement that the rules allow."""
+    with world.session("ana") as ana:
+        case = ids.show(ids.draw())
+        body = {
+            "id": ids.show(ids.draw()),
+            "time": ana.now(),
+            "seen": ana.replica.seen(),
+            "extends": ana.authority.position.body(),
+            **statements.case_opened(ana.authority, case, "T", None, [ana.member.id]),
+        }
+        signed = note.sign("case-opened", ana.authority.origin(AUTHORITY), body, ana.identity)
+        forge_kit.forge(ana, AUTHORITY, signed, world)
+
+
+def test_a_statement_of_a_gate_that_plays_along_is_followed(world: World) -> None:
+    """The control: appended by hand, but as it should be, it counts."""
+    append_statement(world)
+    with world.session("ben") as ben:
+        assert len(ben.authority.cases) == 2
+
+
+def test_a_statement_under_another_notes_name_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry's public part names the note in it, or a note could be used again unnoticed."""
+    real = entry.Entry
+
+    def renamed(public: dict[str, object], compartments: tuple[bytes, ...]) -> entry.Entry:
+        return real({**public, "note": "00" * 32}, compartments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(forge_kit.entry, "Entry", renamed)
+        append_statement(world)
+    with pytest.raises(LogError, match="names another note"), world.session("ben"):
+        pass
+
+
+def test_a_statement_that_members_cannot_open_stops_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is sealed to somebody else could say anything: nobody goes on past it."""
+    real = entry.seal_compartment
+
+    def elsewhere(origin: str, body: bytes, recipients: list[entry.Recipient]) -> bytes:
+        stranger = entry.Recipient(identity("stranger").sealing.public)
+        return real(origin, body, [stranger for _ in recipients])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(forge_kit.entry, "seal_compartment", elsewhere)
+        append_statement(world)
+    with pytest.raises(LockedError, match="not sealed"), world.session("ben"):
+        pass
+
+
+def test_who_joins_after_rotations_follows_all_of_them(world: World, tmp_path: Path) -> None:
+    """From the newest keys the links lead back to genesis, and everything is replayed."""
+    for _ in range(3):
+        with world.session("ana") as ana:
+            ana.rotate(MEMBERS, GATE, world.case)
+    with world.session("ben") as ben:
+        history = ben.replica.history
+    for name in ("ben", "carla"):
+        with Session.join(
+            world.path, identity(name), tmp_path / "fresh", world.fingerprint, clock=world.clock
+        ) as fresh:
+            assert [a.root for a in fresh.replica.history] == [a.root for a in history]
+            assert not fresh.replica.problems
