@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import forge_kit
@@ -12,7 +13,13 @@ from vault_kit import World, identity, make
 
 from keys.signing import SigningKeys
 from vault import ids, note, statements
-from vault.errors import LockedError, LogError, RolledBackError, UnknownVaultError
+from vault.errors import (
+    DamageError,
+    LockedError,
+    LogError,
+    RolledBackError,
+    UnknownVaultError,
+)
 from vault.local import Local
 from vault.log import checkpoint, entry
 from vault.model import GATE, MEMBERS
@@ -170,3 +177,53 @@ def test_who_joins_after_rotations_follows_all_of_them(world: World, tmp_path: P
         ) as fresh:
             assert [a.root for a in fresh.replica.history] == [a.root for a in history]
             assert not fresh.replica.problems
+
+
+def accuses_nobody(world: World) -> None:
+    """Ben may go on or be stopped by damage, but nobody is accused and nothing kept as proof."""
+    home = world.root / "again"
+    shutil.copytree(world.home("ben"), home)
+    with suppress(DamageError):
+        Session.open(world.path, identity("ben"), home, clock=world.clock).close()
+    (state,) = (home / "vaults").iterdir()
+    assert list(state.glob("proof-*")) == []
+    shutil.rmtree(home)
+
+
+def test_a_damaged_node_accuses_nobody(world: World) -> None:
+    """Whoever has a bad disk is not told that the others deceive them."""
+    for times in (3, 5):
+        with world.session("ben"):
+            pass
+        with world.session("ana") as ana:
+            for _ in range(times):
+                ana.release([world.stored[0].record], "review")
+    with world.database() as database:
+        nodes = database.execute("select level, position, hash from log_node where log = 1")
+        nodes = nodes.fetchall()
+    update = "update log_node set hash = ? where log = 1 and level = ? and position = ?"
+    for level, at, hashed in nodes:
+        with world.database() as database:
+            database.execute(update, (b"x" * 32, level, at))
+        accuses_nobody(world)
+        with world.database() as database:
+            database.execute(update, (hashed, level, at))
+
+
+def test_a_damaged_statement_that_still_opens_accuses_nobody(world: World) -> None:
+    """A recipient's tag only helps to find the right key: without it the entry opens too."""
+    with world.session("ana") as ana:
+        ana.open_case("One")
+        ana.open_case("Another")
+        epoch = ana.replica.keyring.need(ana.authority, MEMBERS)
+    with world.database() as database:
+        query = "select position, raw from log_entry where log = 0 order by position desc limit 2"
+        at, raw = database.execute(query).fetchall()[1]
+        tag = epoch.tag(entry.parse(raw).note_id)
+        assert raw.count(tag) == 1
+        damaged = raw.replace(tag, bytes(len(tag)))
+        update = "update log_entry set raw = ? where log = 0 and position = ?"
+        database.execute(update, (damaged, at))
+    accuses_nobody(world)
+    with pytest.raises(DamageError), world.session("ben"):
+        pass
