@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from vault.errors import FileError, MalformedError, NetworkFolderError, NoVaultError
@@ -95,12 +96,13 @@ def filesystem(path: Path) -> str:
         place = place.parent
     place = place.resolve()
     best, kind = -1, ""
-    for line in mounts.splitlines():
+    for line in mounts.split("\n"):
         left, _, right = line.partition(" - ")
         fields = left.split(" ")
         if len(fields) < 5 or not right:
             continue
-        mount = Path(fields[4].replace("\\040", " "))
+        # Blanks and backslashes in names are written as octal numbers.
+        mount = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4]))
         depth = len(mount.parts)
         # The last of several mounts on the same folder is the one that is seen.
         if depth >= best and place.is_relative_to(mount):
