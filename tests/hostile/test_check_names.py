@@ -137,3 +137,22 @@ def test_damage_is_named_once(world: World) -> None:
         with_keys = check(ana.store, ana).problems
         assert with_keys == check(ana.store).problems
         assert len(with_keys) == 1
+
+
+@pytest.mark.parametrize("log", [0, 1])
+def test_a_log_without_its_head_or_with_a_gap_is_named(world: World, log: int) -> None:
+    """What cannot be compared with a head at all is a problem of that log."""
+    with world.database() as database:
+        database.execute("delete from log_entry where log = ? and position = 0", (log,))
+    assert ("log", {"log": LOGS[log]}) in [(p.code, p.where) for p in named(world)]
+    with world.database() as database:
+        database.execute("delete from log_head where log = ?", (log,))
+    assert any("head" in p.message for p in named(world) if p.where == {"log": LOGS[log]})
+
+
+def test_a_damaged_row_is_told_with_its_record(world: World) -> None:
+    """Which of many records is concerned is said, not only which deposit."""
+    with world.database() as database:
+        database.execute("update record set salt = ? where position = 1", (bytes(32),))
+    found = [p.where.get("record") for p in named(world) if p.code == "record"]
+    assert found == [world.stored[1].record]
