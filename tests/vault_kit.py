@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import sqlite3
 import tempfile
@@ -113,6 +114,7 @@ class World:
 @cache
 def _template() -> World:
     root = Path(tempfile.mkdtemp(prefix="evault-test-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
     clock = Clock()
     files = root / "files"
     files.mkdir()
