@@ -102,6 +102,11 @@ class Gate:
         """
         parsed = Message.parse(message)
         actor = note.parse(parsed.note)
+        if actor.kind not in STATEMENTS and actor.kind not in ACTS:
+            raise MalformedError(f"a {actor.kind} note is not a message to the gate")
+        # What no note commits to is refused.
+        if actor.kind != "deposit" and (parsed.attachments or rows is not None):
+            raise MalformedError("only a deposit comes with seals and rows")
         # One time for all of it: what is judged and what is written must not differ.
         at = int(self._clock())
         with self._store.write() as writes:
@@ -109,16 +114,14 @@ class Gate:
             self._check_new(writes, actor)
             if actor.kind in STATEMENTS:
                 answer = self._state(writes, actor, parsed, at)
-            elif actor.kind in ACTS:
-                answer = self._act(writes, actor, parsed, rows, at)
             else:
-                raise MalformedError(f"a {actor.kind} note is not a message to the gate")
+                answer = self._act(writes, actor, parsed, rows, at)
         return answer.encode()
 
     # --- statements -----------------------------------------------------------------------------
 
     def _state(self, writes: Writes, actor: Note, message: Message, at: int) -> Answer:
-        if message.details or message.attachments:
+        if message.details:
             raise MalformedError("a statement comes with nothing beside it")
         before = self._replica.authority
         gate = self._gate_note(before, AUTHORITY, actor, _Verdict("done", at))
@@ -199,9 +202,9 @@ class Gate:
         writes.add_deposit(deposit)
         start = 0
         for batch in _batches(rows):
-            for record, _ in batch:
-                if writes.owner(record.id) is not None:
-                    raise DeniedError("a record of this id exists already", reason="used-id")
+            names = {record.id for record, _ in batch}
+            if len(names) < len(batch) or any(writes.owner(name) is not None for name in names):
+                raise DeniedError("a record of this id exists already", reason="used-id")
             writes.add_records(deposit.id, start, batch)
             start += len(batch)
         return answer
