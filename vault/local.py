@@ -22,6 +22,7 @@ from keys.identity import Identity
 from vault import ids
 from vault.errors import (
     BusyError,
+    DamageError,
     FileError,
     ForkedError,
     MalformedError,
@@ -199,7 +200,14 @@ class Local:
             return None
         except OSError as error:
             raise FileError(f"cannot read the local state: {error.strerror}") from None
-        return container.decrypt(self._key, self._context(name), data)
+        try:
+            return container.decrypt(self._key, self._context(name), data)
+        except (MalformedError, VerificationError):
+            raise DamageError(
+                f"the local state in {self.path} is damaged",
+                "restore it from a backup, or delete it and join again: what this client has "
+                "seen is forgotten then",
+            ) from None
 
     def _write(self, name: str, plain: bytes) -> None:
         data = container.encrypt(self._key, self._context(name), plain)
