@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from vault_kit import World, make
 
 from vault.check import check
 from vault.errors import FileError
+from vault.session import Session
 
 
 @pytest.fixture
@@ -75,6 +78,92 @@ def test_each_failing_call_of_an_add_changes_nothing(
         assert len(world.blobs) == blobs + 2 * names.count("new/large")
     else:
         raise AssertionError("an add has more calls than were tried")
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """Let the system refuse every write beyond a size, to blobs and database alike."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def do(session: Session, world: World, act: str) -> None:
+    """One act of a kind."""
+    if act == "add":
+        session.add([world.root / "new"], world.case)
+    elif act == "release":
+        session.release([world.stored[0].record], "review", "x" * 200_000)
+    else:
+        session.rotate("members", "gate", world.case)
+
+
+LIMITS = [0, 100, 5_000, 33_000, 60_000, 150_000, 500_000, 1_999_999, 2_001_000]
+
+
+@pytest.mark.parametrize("size", LIMITS)
+@pytest.mark.parametrize("act", ["add", "release", "rotate"])
+def test_a_write_that_the_system_refuses_changes_nothing(world: World, act: str, size: int) -> None:
+    """Wherever in a blob, the database or its log space runs out: an error, and the old state."""
+    blobs = len(world.blobs)
+    with world.session("ana") as ana:
+        entries = {log: head.size for log, head in ana.replica.heads.items()}
+        try:
+            with no_file_longer_than(size):
+                do(ana, world, act)
+        except FileError:
+            done = False
+        else:
+            done = True
+    with world.session("ana") as ana:
+        now = {log: head.size for log, head in ana.replica.heads.items()}
+        assert check(ana.store, ana).problems == []
+        names = [str(listed.label.values["name"]) for listed in ana.records()]
+        kept = names.count("new/large")
+        assert names.count("new/small") == kept
+        assert len(world.blobs) == blobs + 2 * kept
+        # What failed after the transaction was done all the same, and the log says so.
+        assert kept == (act == "add" and now != entries)
+        assert not done or now != entries
+        # With room again, the same act is done.
+        ana.add([world.root / "new"], world.case)
+        assert len(list(ana.records())) == 4 + 2 * kept
+
+
+def test_the_sizes_tried_reach_from_nothing_done_to_all_done(world: World) -> None:
+    """The control: at the smallest size nothing is done, at the largest all of it."""
+    with world.session("ana") as ana:
+        with no_file_longer_than(LIMITS[0]), pytest.raises(FileError):
+            ana.add([world.root / "new"], world.case)
+        with no_file_longer_than(10_000_000):
+            ana.add([world.root / "new"], world.case)
+
+
+@pytest.mark.parametrize("act", ["add", "release", "rotate"])
+def test_a_commit_that_fails_gives_nothing(world: World, act: str) -> None:
+    """The transaction ends before anything leaves the gate: no shares, no deposit, no keys."""
+
+    def fail(_connection: Any) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    blobs = len(world.blobs)
+    with world.session("ana") as ana:
+        heads, epochs = dict(ana.replica.heads), len(ana.authority.groups[world.case])
+        event.listen(Engine, "commit", fail)
+        try:
+            with pytest.raises(FileError):
+                do(ana, world, act)
+        finally:
+            event.remove(Engine, "commit", fail)
+        ana.catch_up()
+        assert ana.replica.heads == heads
+        assert len(ana.authority.groups[world.case]) == epochs
+        assert len(list(ana.records())) == len(world.stored)
+        assert check(ana.store, ana).problems == []
+    assert len(world.blobs) == blobs
 
 
 def test_a_blob_is_synchronised_before_it_has_a_name(

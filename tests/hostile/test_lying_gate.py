@@ -85,6 +85,23 @@ def test_a_false_answer_releases_nothing(
         release(world)
 
 
+@pytest.mark.parametrize("order", [(1, 1), (0, 0), (1, 0)])
+def test_shares_of_other_records_open_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, order: tuple[int, int]
+) -> None:
+    """A true share, for another record or in another order, is as good as garbage."""
+    with world.session("ana") as ana:
+        vault = ids.parse(ana.authority.vault)
+    records = [stored.record for stored in world.stored]
+    with world.session("ben") as ben:
+        with ben.store.read() as reads:
+            shares = ben._client.gate._shares(reads, [records[at] for at in order])
+            false = b"".join(shares)
+        lie(monkeypatch, lambda answer: resealed(vault, answer, false))
+        with pytest.raises(VerificationError):
+            ben.release(records, "review")
+
+
 def test_another_true_entry_in_place_of_mine_is_not_used(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
