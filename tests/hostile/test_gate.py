@@ -303,6 +303,21 @@ def test_what_was_sealed_for_older_keys_is_stale(world: World, beside: str) -> N
         refused(ben, world, message, StaleError)
 
 
+def test_what_was_sealed_for_nobody_needs_no_keys(world: World) -> None:
+    """Without tag and details a note of older sight is answered; with them, for a case of none,
+    refused in the log."""
+    with world.session("ben") as ben:
+        seen = ben.replica.seen()
+        with world.session("ana") as ana:
+            ana.rotate(world.case)
+        ben.catch_up()
+        answer = send(ben, world, Message(signed(ben, "release", world, seen=seen).signed))
+        assert note.parse(answer.gate).body["outcome"] == "released"
+        ben.catch_up()
+        made = signed(ben, "release", world, case="a" * 26)
+        assert logged(ben, world, Message(made.signed, tag=b"12345678")) == "no-case"
+
+
 # --- releases and receipts ----------------------------------------------------------------------
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import socket
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 from hypothesis import given
@@ -171,6 +174,87 @@ def test_an_empty_file_is_fine_and_an_empty_folder_is_told(tmp_path: Path) -> No
     (tmp_path / "folder").mkdir()
     with pytest.raises(FileError, match="no file"):
         survey([tmp_path / "folder"])
+
+
+def test_what_the_file_system_knows_is_captured(tmp_path: Path) -> None:
+    """Path, times, mode and extended attributes are kept without asking, as they are."""
+    world = make(tmp_path)
+    path = world.root / "evidence.txt"
+    path.write_bytes(b"x")
+    path.chmod(0o640)
+    os.utime(path, ns=(1, 1_700_000_000_123_456_789))
+    try:
+        os.setxattr(path, "user.origin", b"\xffhttps://example.org/")
+    except OSError:
+        attributes = None
+    else:
+        attributes = [["user.origin", base64.b64encode(b"\xffhttps://example.org/").decode()]]
+    with world.session("ana") as ana:
+        (stored,) = ana.add([path], world.case)
+        (got,) = ana.release([stored.record], "review")
+    known = {name: said.get("value") for name, said in got.particulars.values.items()}
+    assert {said["basis"] for said in got.particulars.values.values()} == {"observed"}
+    assert known["path"] == str(path)
+    assert known["file_modified"] == "2023-11-14T22:13:20.123456789Z"
+    assert known["file_mode"] == "-rw-r-----"
+    assert known["method"] == "file"
+    assert known["assurance_level"] == 0
+    assert known["tool"].startswith("evault ")
+    assert {"cryptography", "blake3"} <= known["tool_libraries"].keys()
+    assert {"os", "python", "clock_utc", "clock_zone", "clock_synchronised"} <= known.keys()
+    assert known.get("file_attributes") == attributes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: path.write_bytes(b"b" * 101),
+        lambda path: os.utime(path, ns=(1, 1)),
+        lambda path: os.truncate(path, 99),
+        lambda path: (path.write_bytes(b"b" * 101), os.utime(path, ns=(5, 5))),
+        lambda path: (os.truncate(path, 10), os.utime(path, ns=(5, 5))),
+    ],
+    ids=["rewritten", "touched", "cut", "size-alone-longer", "size-alone-shorter"],
+)
+def test_each_sign_of_a_change_counts(tmp_path: Path, change: Callable[[Path], object]) -> None:
+    """Another length or another time: whoever writes while we read is noticed by either."""
+    path = tmp_path / "file"
+    path.write_bytes(b"a" * 100)
+    os.utime(path, ns=(5, 5))
+    opened = open_source(survey([path]).sources[0])
+    data = b"".join(intake.blocks(opened))
+    opened.check_unchanged(len(data))
+    change(path)
+    with opened.file, pytest.raises(FileError, match="changed"):
+        opened.check_unchanged(len(data))
+
+
+def test_reading_less_than_there_is_is_noticed(tmp_path: Path) -> None:
+    """A file that grew before it was opened and not since is still read whole, or refused."""
+    path = tmp_path / "file"
+    path.write_bytes(b"a" * 100)
+    opened = open_source(survey([path]).sources[0])
+    with opened.file, pytest.raises(FileError, match="changed"):
+        opened.check_unchanged(99)
+
+
+def test_a_read_that_fails_is_told(tmp_path: Path) -> None:
+    """A bad sector is an error with the file's name, and no evidence."""
+    path = tmp_path / "file"
+    path.write_bytes(b"a")
+    opened = open_source(survey([path]).sources[0])
+
+    class Broken:
+        """A disk that gives nothing back."""
+
+        def read(self, _size: int) -> bytes:
+            """Fail."""
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    opened.file.close()
+    opened.file = cast("BinaryIO", Broken())
+    with pytest.raises(FileError, match="file"):
+        list(intake.blocks(opened))
 
 
 def test_a_stream_needs_no_path(tmp_path: Path) -> None:
