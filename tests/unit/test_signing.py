@@ -217,6 +217,8 @@ def test_one_signature_of_a_text() -> None:
         b"no signatures\n",
         b"no signatures\n\n",
         b"text\n\n\xe2\x80\x94 name AAAAAAA=",  # no newline at the end
+        b"text\n\n\xe2\x80\x94 name AAAAAAA=x",  # something else in its place
+        b"\xe2\x80\x94 name AAAAAAA=\n",  # a signature and no text
         b"text\n\n\xe2\x80\x94 name AAAAAAA=\n\n",
         b"text\n\n- name AAAAAAA=\n",  # not an em dash
         b"text\n\n\xe2\x80\x94 name  AAAAAAA=\n",
