@@ -98,8 +98,58 @@ def test_invalid_cases_are_refused_by_kind(case: dict[str, Any]) -> None:
     released = bytearray()
     with pytest.raises(Error):
         stream(key, context, ciphertext, released)
-    # What was released before the error is authenticated: never more than was published so.
-    assert len(released) <= (case.get("msgLength") or 0)
+    # What was released before the error is authenticated: exactly what was published so, or nothing.
+    if released:
+        assert "PartialPlaintext" in case["flags"]
+        assert len(released) == case["msgLength"]
+        assert hashlib.sha512(released).hexdigest() == case["msgSha512"]
+
+
+KINDS = {
+    11: DamagedError,  # a flipped bit
+    13: DamagedError,  # the second chunk of two
+    15: DamagedError,  # the first chunk, before a valid last one
+    17: MalformedError,  # shorter than a tag
+    19: MalformedError,  # twelve bytes after a full chunk
+    21: CommitmentError,  # another commitment
+    23: KeySizeError,  # a short key
+    25: CommitmentError,  # another context
+    27: MalformedError,  # nothing at all
+    29: MalformedError,  # half a header
+    31: TruncatedError,  # a full chunk and no last one
+    33: DamagedError,  # two chunks swapped
+    35: DamagedError,  # a chunk after the last one
+}
+"""What each case must be refused as, whichever way it is read; cases not listed may be any."""
+
+
+@pytest.mark.parametrize("case", INVALID, ids=name)
+def test_invalid_cases_are_the_same_in_every_reader(case: dict[str, Any]) -> None:
+    """Whole, streamed and in ranges, a case is refused as the same kind of wrong."""
+    key, context, ciphertext = parts(case)
+    expected = KINDS.get(case["tcId"], Error)
+    with pytest.raises(expected):
+        container.decrypt(key, context, ciphertext)
+    with pytest.raises(expected):
+        stream(key, context, ciphertext, bytearray())
+    source = io.BytesIO(ciphertext)
+    with pytest.raises(expected):
+        container.Reader(key, context, source, size=len(ciphertext)).read(0, 1 << 30)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in INVALID if "HeaderFailure" in case["flags"]], ids=name
+)
+def test_a_false_header_decrypts_nothing(
+    case: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the header fails, no chunk is even tried."""
+    monkeypatch.setattr(container._Keys, "open_chunk", lambda *_: pytest.fail("it was tried"))
+    key, context, ciphertext = parts(case)
+    with pytest.raises(Error):
+        container.decrypt(key, context, ciphertext)
+    with pytest.raises(Error):
+        container.Reader(key, context, io.BytesIO(ciphertext), size=len(ciphertext))
 
 
 def stream(key: bytes, context: bytes, ciphertext: bytes, out: bytearray) -> None:
