@@ -98,7 +98,7 @@ def test_invalid_cases_are_refused_by_kind(case: dict[str, Any]) -> None:
     released = bytearray()
     with pytest.raises(Error):
         stream(key, context, ciphertext, released)
-    # What was released before the error is authenticated: exactly what was published so, or nothing.
+    # What was released before the error is what was published as authentic, or nothing.
     if released:
         assert "PartialPlaintext" in case["flags"]
         assert len(released) == case["msgLength"]
