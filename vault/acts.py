@@ -57,8 +57,10 @@ def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
         raise GateError(f"entry {index} names an authority that never was")
     if gate.origin != origin or said["access"]["size"] != index:
         raise GateError(f"entry {index} was judged for another place in the log")
-    gate.verify(authority.device(gate.device).contact)
-    actor.verify(authority.device(actor.device).contact)
+    for signed in (gate, actor):
+        if signed.device not in authority.devices:
+            raise GateError(f"entry {index} is signed by someone who was no member")
+        signed.verify(authority.devices[signed.device].contact)
     seen = actor.body["seen"]
     if seen["authority"]["size"] and (
         replica.at(seen["authority"]["size"]).position.body() != seen["authority"]

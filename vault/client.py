@@ -168,11 +168,16 @@ class Client:
 
     def _check(self, actor: Note, answer: Answer) -> None:
         gate = note.parse(answer.gate)
+        if gate.kind not in note.GATE:
+            raise GateError("the gate answered with a note that is not a gate's")
         refused = gate.body["outcome"] == "refused"
         log = ACCESS if refused or actor.kind in ACTS else AUTHORITY
         with self.view() as reads:
             self.replica.check_entry(reads, log, answer.index, answer.entry)
-        gate.verify(self.authority.device(gate.device).contact)
+        signer = self.authority.devices.get(gate.device)
+        if signer is None:
+            raise GateError("the gate's note is signed by someone who is no member")
+        gate.verify(signer.contact)
         if entry.parse(answer.entry).note_id != actor.id_hash:
             raise GateError("the gate logged another act than the one that was asked for")
         if gate.body["note"] != actor.digest or gate.origin != self.authority.origin(log):

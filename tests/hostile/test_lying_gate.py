@@ -13,9 +13,11 @@ from forge_kit import act_body, forge
 from vault_kit import SMALL, World, identity, make
 
 from keys.derive import Label
-from keys.errors import Error, VerificationError
+from keys.errors import Error, SignatureError, VerificationError
+from keys.identity import Identity
 from keys.seal import seal
 from vault import ids, note
+from vault.acts import open_act
 from vault.errors import GateError
 from vault.gate import Gate
 from vault.log import merkle
@@ -157,6 +159,55 @@ def test_a_release_for_someone_who_does_not_hold_the_case_is_named(world: World)
     ((index, reason),) = problems(world)
     assert index == 1
     assert "did not allow" in reason
+
+
+@pytest.mark.parametrize("which", ["actor", "gate"])
+def test_an_entry_signed_by_a_stranger_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    """Neither the act nor the gate's word on it can come from someone who is no member."""
+    if which == "actor":
+        forged_release(world, "stranger")
+    else:
+        real = note.sign
+
+        def sign(kind: str, origin: str, body: note.Body, by: Identity) -> note.Note:
+            return real(kind, origin, body, identity("stranger") if kind == "gate" else by)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("forge_kit.note.sign", sign)
+            forged_release(world, "ben")
+    assert problems(world) == [(1, "entry 1 is signed by someone who was no member")]
+    with (
+        world.session("ben") as ben,
+        ben.store.read() as reads,
+        pytest.raises(GateError, match="no member"),
+    ):
+        open_act(ben.replica, reads, 1, world.case)
+
+
+@pytest.mark.parametrize("which", ["actor", "gate"])
+def test_an_entry_with_a_false_signature_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    """Ana cannot put ben's name to an act, nor carla's to the gate's word on it."""
+    real, named = note.sign, identity("carla" if which == "gate" else "ben")
+
+    def sign(kind: str, origin: str, body: note.Body, by: Identity) -> note.Note:
+        if (kind == "gate") != (which == "gate"):
+            return real(kind, origin, body, by)
+        text = note.encode(kind, origin, {**body, "device": named.device})
+        return note.parse(by.signing.sign_note(named.device, text, hybrid=False))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("forge_kit.note.sign", sign)
+        with world.session("ana") as ana:
+            body = act_body(ana, "release", world)
+            signed = note.sign("release", ana.authority.origin(ACCESS), body, ana.identity)
+            forge(ana, ACCESS, signed, world)
+    assert [index for index, _ in problems(world)] == [1]
+    with world.session("ben") as ben, ben.store.read() as reads, pytest.raises(SignatureError):
+        open_act(ben.replica, reads, 1, world.case)
 
 
 def test_an_outcome_judged_by_an_older_authority_is_named(world: World) -> None:
