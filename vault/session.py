@@ -29,6 +29,7 @@ from vault.deposit import Description, Prepared, Progress, Stored
 from vault.errors import (
     AmbiguousError,
     BusyError,
+    DamageError,
     Error,
     FileError,
     MalformedError,
@@ -42,7 +43,7 @@ from vault.intake import Source
 from vault.keyring import Keyring
 from vault.local import Local
 from vault.log import checkpoint, merkle
-from vault.model import AUDITORS, FIXED_GROUPS, GATE, MEMBERS, Case, Member, Role
+from vault.model import AUDITORS, FIXED_GROUPS, GATE, MEMBERS, Case, Deposit, Member, Role
 from vault.note import ACCESS, AUTHORITY, MAX_RECORDS, PURPOSES
 from vault.replica import Replica, fingerprint
 from vault.retrieve import Listed, Opened
@@ -314,7 +315,7 @@ class Session:
             raise denied("not-holder")
         with self._client.view() as reads:
             for found in reads.deposits():
-                name = ids.show(found.case)
+                name = self._case_of(found)
                 if (case is None or case == name) and self._holds(name):
                     held = retrieve.hold(self.replica, reads, found)
                     yield from retrieve.labels(self.replica, reads, held)
@@ -340,7 +341,7 @@ class Session:
             for name in names:
                 owner = reads.owner(name)
                 found = reads.deposit(owner[0]) if owner else None
-                if found is not None and not self._holds(ids.show(found.case)):
+                if found is not None and not self._holds(self._case_of(found)):
                     raise denied("not-holder")
             return retrieve.find(self.replica, reads, names)
 
@@ -579,8 +580,15 @@ class Session:
                 found = reads.deposit(owner[0]) if owner else None
                 if found is None:
                     raise NotFoundError(f"no record {record!r}", "see `evault list`")
-                cases.setdefault(ids.show(found.case), []).append(record)
+                cases.setdefault(self._case_of(found), []).append(record)
         return cases
+
+    def _case_of(self, deposit: Deposit) -> str:
+        """The case that a deposit's row names: one that there is, or the row is damaged."""
+        case = ids.show(deposit.case)
+        if case not in self.authority.cases:
+            raise DamageError("a deposit names a case that does not exist", "run `evault check`")
+        return case
 
 
 def _vault_id(store: Store) -> str:

@@ -246,3 +246,18 @@ def test_without_words_there_is_no_second_compartment(world: World) -> None:
             with ben.store.read() as reads:
                 parsed = entry.parse(reads.entry(ACCESS, got.entry))
             assert len(parsed.compartments) == compartments
+
+
+def test_an_act_on_a_case_that_is_none_is_refused_in_the_log(world: World) -> None:
+    """Also with words, which nobody could read: they are not sealed to anybody."""
+    with world.session("ben") as ben:
+        body = {
+            "records": [world.stored[0].record],
+            "purpose": "review",
+            "disposition": "copy",
+            "request": None,
+        }
+        with pytest.raises(DeniedError) as caught:
+            ben._client.act("release", "a" * 26, body, "a reason")
+        assert caught.value.reason == "no-case"
+        assert caught.value.entry == ben.replica.heads[ACCESS].size - 1

@@ -220,6 +220,20 @@ def test_the_check_without_keys_names_what_the_log_commits_to(
     store.close()
 
 
+def test_a_deposit_of_a_case_that_is_none_is_damage(world: World) -> None:
+    """It is not passed over in a list, and asking for it is no question of rights."""
+    flip(world, "deposit", "case_id", "1", 0.5)
+    (record, *_) = [stored.record for stored in world.stored]
+    with world.session("ben") as ben:
+        for use in (
+            lambda: list(ben.records()),
+            lambda: ben.record(record),
+            lambda: ben.release([record], "review", "a reason"),
+        ):
+            with pytest.raises(VerificationError, match="case"):
+                use()
+
+
 def test_who_cannot_open_a_deposit_still_names_a_case_that_is_none(world: World) -> None:
     """A member who holds nothing checks what the authority alone can tell."""
     flip(world, "deposit", "case_id", "1", 0.5)
