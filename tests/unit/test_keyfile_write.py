@@ -118,6 +118,23 @@ def test_nothing_that_comes_between_is_overwritten(
     assert inside(old) == ["identity"]
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_link_in_the_way_is_not_followed(
+    replace: bool, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a link waits in the place of the fresh file, nothing is written through it."""
+    path.parent.mkdir()
+    victim = path.parent / "victim"
+    victim.write_bytes(b"something else")
+    path.with_name(".identity.00000000").symlink_to(victim)
+    # The name of the fresh file is guessed right.
+    monkeypatch.setattr(os, "urandom", bytes)
+    with pytest.raises(FileError, match="cannot write"):
+        keyfile.write(path, ANA, PASS, LEAST, replace=replace)
+    assert victim.read_bytes() == b"something else"
+    assert not path.exists()
+
+
 def no_links(*_: object, **__: object) -> None:
     """How a memory stick answers to a link."""
     raise PermissionError(errno.EPERM, "Operation not permitted")

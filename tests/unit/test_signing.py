@@ -392,6 +392,7 @@ def test_checkpoint_text() -> None:
         (b"\n20852163", b"\n0x1"),
         (b"\n20852163", b"\n"),
         (b"\n20852163", "\n\N{ARABIC-INDIC DIGIT TWO}".encode()),
+        (b"\n20852163", "\n\N{SUPERSCRIPT TWO}".encode()),  # a digit that is no number to int
         (b"\n20852163", b"\n" + b"9" * 20),
         (b"example.org/log", b""),
         (b"example.org/log", b"example\xff"),
