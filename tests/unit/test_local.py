@@ -289,6 +289,37 @@ def test_a_failed_write_leaves_the_old_pins(
     assert mine.pins() == pins(4, 6)
 
 
+def test_pins_survive_a_power_cut(mine: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All bytes are on the disk before they have their name, and the name before we go on."""
+    mine.advance(pins(3, 5))
+    steps: list[tuple[str, int]] = []
+    sync, name = os.fsync, Path.replace
+
+    def fsync(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        steps.append(("folder", 0) if stat.S_ISDIR(found.st_mode) else ("file", found.st_size))
+        sync(descriptor)
+
+    def replace(path: Path, target: Path) -> Path:
+        steps.append(("name", path.stat().st_size))
+        return name(path, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    mine.advance(pins(4, 6))
+    size = (mine.path / "pins").stat().st_size
+    assert steps == [("file", size), ("name", size), ("folder", 0)]
+
+
+def test_nothing_stays_open(mine: Local) -> None:
+    """A long session does not run out of files."""
+    mine.advance(pins(3, 5))
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names only
+    for size in range(6, 16):
+        mine.advance(pins(3, size))
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - names only
+
+
 def test_a_home_that_is_no_folder_is_told(tmp_path: Path) -> None:
     """One clear error, and no traceback, where local state cannot be."""
     (tmp_path / "home").write_bytes(b"")
