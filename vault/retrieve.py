@@ -109,6 +109,8 @@ def hold(replica: Replica, reads: Reads, deposit: Deposit) -> Held:
     body = actor.body
     if actor.kind != "deposit" or body["deposit"] != ids.show(deposit.id) or body["case"] != case:
         raise DamageError("a deposit's row names an entry that is not its own")
+    if gate.body["outcome"] != "done":
+        raise DamageError("a deposit's row names an entry that says that it was refused")
     fits = (
         body["count"] == deposit.count
         and body["epoch"] == deposit.epoch
@@ -270,7 +272,10 @@ def open_released(
         GateError: The log says something else than what was asked for.
         VerificationError, MissingError: A share is false, or a record is damaged.
     """
-    actor, _ = open_act(replica, reads, answer.index, case)
+    actor, gate = open_act(replica, reads, answer.index, case)
+    # Whoever audits must read the same word of the gate that the reader was given.
+    if gate.signed != answer.gate:
+        raise GateError("the gate logged something else than it answered")
     if actor.body.get("records") != records or actor.device != identity.device:
         raise GateError("the gate logged another release than the one that was asked for")
     leaf = merkle.leaf_hash(answer.entry)

@@ -12,13 +12,13 @@ from vault_kit import World, make
 from keys import container
 from keys.derive import Label, padded_size, u64
 from keys.digest import blake3_digest
-from vault import fields, ids, recordkeys
+from vault import deposit, fields, ids, intake, note, recordkeys
 from vault.check import check
-from vault.deposit import LEAST_CONTENT
-from vault.errors import DamageError
+from vault.deposit import LEAST_CONTENT, Description
+from vault.errors import DamageError, DeniedError
 from vault.fields import Fields
-from vault.message import open_secret
-from vault.model import GATE, Record
+from vault.message import open_secret, read_rows
+from vault.model import GATE, Deposit, Record
 from vault.retrieve import find
 
 FORGED = b"Nobody waited outside the clinic.\n"
@@ -34,14 +34,14 @@ def forge(world: World) -> Record:
     """The small record with other content, under its true keys and consistent in itself."""
     with world.session("ana") as ana, ana.store.read() as reads:
         (listed,) = find(ana.replica, reads, [ids.parse(world.stored[0].record)])
-        place, deposit = listed.place, listed.held.deposit
-        gate = ana.replica.keyring.need(ana.authority, GATE, deposit.gate_epoch)
+        place, row = listed.place, listed.held.deposit
+        gate = ana.replica.keyring.need(ana.authority, GATE, row.gate_epoch)
         gate_secret = open_secret(
-            deposit.gate_seal,
+            row.gate_seal,
             gate.sealing,
             Label.GATE_SEAL,
             *place[:3],
-            u64(deposit.gate_epoch),
+            u64(row.gate_epoch),
         )
         secret = recordkeys.record_secret(listed.held.secret, listed.row.salt, place)
     key = recordkeys.record_key(secret, recordkeys.gate_share(gate_secret, place), place)
@@ -101,3 +101,49 @@ def test_a_record_that_was_added_is_one_too_many(world: World) -> None:
         with pytest.raises(DamageError):
             list(ben.records())
         assert check(ben.store).problems
+
+
+def test_a_deposit_that_was_refused_is_not_taken_up(world: World) -> None:
+    """Whoever may not deposit cannot have their rows slipped in beside the refusal."""
+    file = world.root / "planted"
+    file.write_bytes(FORGED)
+    with world.session("aud") as auditor:
+        case = auditor.authority.cases[world.case]
+        prepared = deposit.prepare(
+            auditor.store,
+            auditor.authority.vault,
+            case.id,
+            intake.all_of([file]),
+            Description(),
+            context={},
+        )
+        message = prepared.message(
+            auditor.authority, auditor.replica.seen(), auditor._client.sign, auditor.now()
+        )
+        with pytest.raises(DeniedError) as caught:
+            auditor._client.submit(lambda: message, prepared.rows)
+        assert caught.value.reason == "role"
+        assert caught.value.entry is not None
+        said = note.parse(message.note).body
+        row = Deposit(
+            prepared.deposit,
+            ids.parse(case.id),
+            said["epoch"],
+            said["gate_epoch"],
+            *message.attachments,
+            entry=caught.value.entry,
+            count=1,
+        )
+        prepared.rows.seek(0)
+        records = [(record, fields.record_leaf(record)) for record in read_rows(prepared.rows)]
+        prepared.rows.close()
+        with auditor.store.write() as writes:
+            writes.add_deposit(row)
+            writes.add_records(row.id, 0, records)
+    planted = ids.show(records[0][0].id)
+    with world.session("ben") as ben:
+        with pytest.raises(DamageError, match="refused"):
+            list(ben.records())
+        with pytest.raises(DamageError, match="refused"):
+            ben.release([planted], "review")
+        assert {problem.code for problem in check(ben.store).problems} == {"deposit"}

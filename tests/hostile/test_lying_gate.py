@@ -18,7 +18,7 @@ from keys.identity import Identity
 from keys.seal import seal
 from vault import ids, note
 from vault.acts import open_act
-from vault.errors import GateError
+from vault.errors import DeniedError, GateError
 from vault.gate import Gate
 from vault.log import merkle
 from vault.message import Answer, Message
@@ -85,6 +85,50 @@ def test_a_false_answer_releases_nothing(
     lie(monkeypatch, lambda answer: LIES[name](vault, answer))
     with pytest.raises(VerificationError):
         release(world)
+
+
+@pytest.mark.parametrize("outcome", ["released", "refused"])
+def test_a_release_that_is_logged_as_a_refusal_is_not_used(
+    world: World, monkeypatch: pytest.MonkeyPatch, outcome: str
+) -> None:
+    """What the auditors read is what the reader was told, or nothing is opened."""
+
+    def submit(gate: Gate, message: bytes, rows: io.BytesIO | None = None) -> bytes:
+        actor = note.parse(Message.parse(message).note)
+        why = {"outcome": outcome, "why": "role" if outcome == "refused" else None}
+        with world.session("ana") as ana:
+            told = ana.authority.position.body(), ana.replica.position(ACCESS).body()
+            forge(ana, ACCESS, actor, world, **why)
+            vault = ids.parse(ana.authority.vault)
+            ana.catch_up()
+            with ana.store.read() as reads:
+                index = reads.length(ACCESS) - 1
+                raw, head = reads.entry(ACCESS, index), reads.head(ACCESS)
+                logged = [access.notes for access in ana.log()][-1]
+                shares = b"".join(ana._client.gate._shares(reads, actor.body["records"]))
+        assert logged is not None
+        said = logged[1]
+        if outcome == "refused":
+            body = {**said.body, "outcome": "released", "why": None}
+            assert (body["authority"], body["access"]) == told
+            said = note.sign("gate", said.origin, body, identity("ana"))
+        return resealed(vault, Answer(index, raw, said.signed, (), head), shares).encode()
+
+    monkeypatch.setattr(Gate, "submit", submit)
+    if outcome == "released":
+        # The control: such a gate can be honest too.
+        assert release(world) == SMALL
+    else:
+        with pytest.raises(GateError, match="something else"):
+            release(world)
+
+
+def test_an_entry_for_others_is_not_opened(world: World) -> None:
+    """Who does not hold the case is told that it is not for them."""
+    with world.session("carla") as carla, carla.store.read() as reads:
+        with pytest.raises(DeniedError) as caught:
+            open_act(carla.replica, reads, 0, world.case)
+        assert caught.value.reason == "no-key"
 
 
 @pytest.mark.parametrize("order", [(1, 1), (0, 0), (1, 0)])
