@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from keys.identity import Identity, parse_contact
+from keys.identity import Contact, Identity, parse_contact
 from vault import deposit, ids, intake, note, retrieve, statements
 from vault.audit import Access, Problem, Verified, accesses, verify_log
 from vault.authority import Authority, apply
@@ -34,6 +34,7 @@ from vault.errors import (
     FileError,
     MalformedError,
     NotFoundError,
+    StaleError,
     UnknownVaultError,
     UsageError,
     as_damage,
@@ -49,6 +50,10 @@ from vault.replica import Replica, fingerprint
 from vault.retrieve import Listed, Opened
 from vault.store import Store
 from vault.store.folder import refuse_network
+
+
+class _NothingOwedError(Error):
+    """Somebody else was faster; never leaves this module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,18 +428,10 @@ class Session:
     def settle(self) -> None:
         """Do what this member owes the others: give keys to whoever waits for them, and take over
         the auditors' group from the founder."""
-        authority, at = self.authority, self.now()
-        mine = self.identity.device
-        missing = [
-            (group, device.contact)
-            for group in (*FIXED_GROUPS, *authority.cases)
-            if mine in authority.epoch(group).wraps
-            for device in authority.lacking(group, at)
-        ]
-        if missing:
-            self._client.state(
-                "wrapped", lambda: statements.wrapped(self.authority, self._keyring, missing)
-            )
+        if self._owed():
+            with suppress(_NothingOwedError):
+                self._client.state("wrapped", self._wraps)
+        at, mine = self.now(), self.identity.device
         entitled = {device.id for device in self.authority.entitled(AUDITORS, at)}
         holds = mine in self.authority.epoch(AUDITORS).wraps
         if mine in entitled and holds and self.authority.stale(AUDITORS, at):
@@ -490,7 +487,7 @@ class Session:
             raise
         prepared.rows.close()
         # The evidence is stored: tidying up, and others' keys, can wait for the next act.
-        with suppress(BusyError, FileError):
+        with suppress(BusyError, FileError, StaleError):
             self.store.collect(time.time())
             self.settle()
         return prepared.stored
@@ -556,6 +553,23 @@ class Session:
     @property
     def _keyring(self) -> Keyring:
         return self.replica.keyring
+
+    def _owed(self) -> list[tuple[str, Contact]]:
+        """Who waits for keys that this member has."""
+        authority, at = self.authority, self.now()
+        return [
+            (group, device.contact)
+            for group in (*FIXED_GROUPS, *authority.cases)
+            if self.identity.device in authority.epoch(group).wraps
+            for device in authority.lacking(group, at)
+        ]
+
+    def _wraps(self) -> statements.Body:
+        # Looked at again each time: somebody else may have given them meanwhile.
+        owed = self._owed()
+        if not owed:
+            raise _NothingOwedError("nobody waits for keys")
+        return statements.wrapped(self.authority, self._keyring, owed)
 
     def _take_back(self, prepared: Prepared) -> None:
         """Delete what a deposit has stored, unless the gate has kept it: what was done is done."""

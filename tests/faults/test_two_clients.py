@@ -84,6 +84,34 @@ def test_a_statement_that_came_second_is_made_again(
         assert {done[0], second} <= set(carla.authority.cases)
 
 
+def test_keys_that_two_would_give_are_given_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two auditors owe a third the keys: who comes second finds nothing left to do."""
+    for name in ("second", "third"):
+        with world.session("ana") as ana:
+            ana.add_member(identity(name).contact().note, [Role.AUDITOR])
+        if name == "second":
+            world.join(name)
+            with world.session("aud") as auditor:
+                auditor.settle()
+    with world.session("aud") as first, world.session("second") as second:
+        real, done = first._client.gate.submit, []
+
+        def late(message: bytes, rows: object = None) -> bytes:
+            if not done:
+                done.append(second.settle())
+            return real(message, rows)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(first._client.gate, "submit", late)
+        size = first.authority.size
+        first.settle()
+        assert done
+        assert first.authority.size == size + 1
+        assert identity("third").device in first.authority.epoch("auditors").wraps
+        assert [access.outcome for access in first.log()] == ["done"]
+
+
 def test_an_act_made_for_older_keys_is_made_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
