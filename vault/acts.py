@@ -37,6 +37,8 @@ def open_act(replica: Replica, reads: Reads, index: int, case: str) -> tuple[Not
         origin, first, openers, thorough=True
     )
     if body is None:
+        # Who was given a false key is told that, and not that nobody meant them.
+        replica.keyring.check(replica.authority, case)
         raise DeniedError(f"entry {index} of the access log is not sealed to you", reason="no-key")
     actor, gate = note.parse_pair(body)
     check_public(parsed, actor, gate)

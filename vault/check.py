@@ -280,7 +280,7 @@ def _own_wraps(replica: Replica) -> Iterator[Problem]:
     """Every epoch that this identity was given, and every link from it."""
     for group in replica.authority.groups:
         try:
-            replica.keyring.all(replica.authority, group)
+            replica.keyring.check(replica.authority, group)
         except VerificationError as error:
             yield Problem("wrap", error.message, {"group": group}, log=True)
 

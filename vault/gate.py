@@ -243,7 +243,7 @@ class Gate:
         return None
 
     def _match(self, reads: Reads, actor: Note) -> str | None:
-        """A receipt is for a release that its signer asked for."""
+        """A receipt names an entry that is there; whose it is only its readers can tell."""
         head = self._replica.heads[ACCESS]
         if actor.body["entry"] >= head.size:
             return "receipt"

@@ -7,6 +7,8 @@ epoch, so nobody can hand out a false seed.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from keys.group import Epoch, unwrap
 from keys.identity import Identity
 from vault import ids
@@ -88,10 +90,25 @@ class Keyring:
         return found
 
     def all(self, authority: Authority, group: str) -> list[Epoch]:
-        """Every epoch of a group that this identity has a way to, newest first."""
-        numbers = range(len(authority.groups.get(group, ())), 0, -1)
-        found = (self.find(authority, group, number) for number in numbers)
+        """Every epoch of a group that this identity has a way to, newest first.
+
+        Where a wrap or link is false there is no way: whoever reads on with the others may yet
+        come to the rotation that mends it. See `check`.
+        """
+        found = []
+        for number in self._numbers(authority, group):
+            with suppress(VerificationError):
+                found.append(self.find(authority, group, number))
         return [epoch for epoch in found if epoch is not None]
+
+    def check(self, authority: Authority, group: str) -> None:
+        """Make sure that no epoch of a group is kept from this identity by a false wrap or link.
+
+        Raises:
+            VerificationError: One is.
+        """
+        for number in self._numbers(authority, group):
+            self.find(authority, group, number)
 
     def openers(self, authority: Authority, group: str, note_id: bytes) -> list[Opener]:
         """The keys with which this identity may open what is sealed to a group.
@@ -106,6 +123,9 @@ class Keyring:
         epochs = self.all(authority, group)
         own = Opener(self._identity.sealing)
         return [*(Opener(epoch.sealing, epoch.tag(note_id)) for epoch in epochs), own]
+
+    def _numbers(self, authority: Authority, group: str) -> range:
+        return range(len(authority.groups.get(group, ())), 0, -1)
 
     def _descend(self, authority: Authority, epoch: Epoch, number: int) -> Epoch:
         self._epochs[epoch.group, epoch.number] = epoch

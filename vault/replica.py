@@ -15,6 +15,7 @@ signed heads are kept as proof.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -30,9 +31,11 @@ from vault.errors import (
     ForkedError,
     LockedError,
     LogError,
+    MalformedError,
     ProofError,
     RolledBackError,
     UnknownVaultError,
+    VerificationError,
     as_damage,
 )
 from vault.keyring import Keyring
@@ -188,9 +191,13 @@ class Replica:
 
     def _replay(self, reads: Reads, size: int) -> None:
         start = len(self.history)
-        opened = {} if start else self._open_backwards(reads, size)
+        opened = {} if start else self._open_backwards(reads, 0, size)
         for index, raw in reads.entries(AUTHORITY, start, size):
             found = opened.get(index) or self._open(raw)
+            if found is None and not opened:
+                # Who was given a false key may find the true one further on.
+                opened = self._open_backwards(reads, index, size)
+                found = opened.get(index)
             if found is None:
                 raise LockedError(
                     f"entry {index} of the authority log is not sealed to this identity",
@@ -239,8 +246,8 @@ class Replica:
         body = entry.open_compartment(origin, first, openers, thorough=thorough)
         return None if body is None else _read(body)
 
-    def _open_backwards(self, reads: Reads, size: int) -> dict[int, _Opened]:
-        """Open all entries for somebody who begins: from the newest that is sealed to them, back.
+    def _open_backwards(self, reads: Reads, start: int, size: int) -> dict[int, _Opened]:
+        """Open entries for somebody who begins: from the newest that is sealed to them, back.
 
         That entry brings a wrap of the `members` epoch; where an epoch begins, its link leads to
         the one before. What is found here is verified afterwards, in order.
@@ -249,7 +256,7 @@ class Replica:
         opened: dict[int, _Opened] = {}
         epochs: dict[int, Epoch] = {}
         later: list[tuple[int, Entry]] = []
-        for index in range(size - 1, -1, -1):
+        for index in range(size - 1, start - 1, -1):
             parsed = entry.parse(reads.entry(AUTHORITY, index))
             found = self._unseal(parsed, _openers(epochs, parsed)) or self._unseal(parsed, [own])
             if found is None:
@@ -275,19 +282,23 @@ class Replica:
                 wraps += [{**wrap, "number": raw["number"]} for wrap in raw["wraps"]]
         for wrap in wraps:
             if wrap["device"] == device and wrap["number"] not in epochs:
-                epochs[wrap["number"]] = unwrap(
-                    self._identity.sealing,
-                    device,
-                    note.decode64(wrap["wrap"]),
-                    vault=vault,
-                    group=MEMBERS,
-                    number=wrap["number"],
-                    public=None,
-                )
+                # Nothing is verified yet: what is false opens nothing, and must not stop anybody.
+                with suppress(VerificationError):
+                    epochs[wrap["number"]] = unwrap(
+                        self._identity.sealing,
+                        device,
+                        note.decode64(wrap["wrap"]),
+                        vault=vault,
+                        group=MEMBERS,
+                        number=wrap["number"],
+                        public=None,
+                    )
         for raw in body.get("epochs", []):
             known = epochs.get(raw["number"])
             if raw["group"] == MEMBERS and raw["link"] is not None and known is not None:
-                epochs.setdefault(raw["number"] - 1, known.follow(note.decode64(raw["link"]), None))
+                with suppress(VerificationError, MalformedError):
+                    before = known.follow(note.decode64(raw["link"]), None)
+                    epochs.setdefault(before.number, before)
 
     # --- heads ------------------------------------------------------------------------------------
 

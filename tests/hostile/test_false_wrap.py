@@ -11,7 +11,9 @@ from vault_kit import identity, make
 from keys.errors import VerificationError
 from keys.group import Epoch
 from vault import statements
+from vault.check import check
 from vault.model import GATE
+from vault.session import Session
 
 
 def test_a_false_wrap_is_overcome_by_the_next_rotation(
@@ -19,14 +21,8 @@ def test_a_false_wrap_is_overcome_by_the_next_rotation(
 ) -> None:
     """Who got garbage in place of a seed cannot read on, until somebody rotates again."""
     world = make(tmp_path)
-    real, ben = Epoch.wrap, identity("ben").device
-
-    def false(epoch: Epoch, public: bytes, device: str) -> bytes:
-        other = Epoch(epoch.vault, epoch.group, epoch.number, b"x" * 32)
-        return real(other if device == ben else epoch, public, device)
-
     with monkeypatch.context() as patch, world.session("ana") as ana:
-        patch.setattr(Epoch, "wrap", false)
+        garbage_for(patch, identity("ben").device)
         ana.rotate(world.case)
     (world.root / "x").write_bytes(b"x")
     with world.session("ana") as ana:
@@ -55,3 +51,47 @@ def test_signing_keys_that_are_not_the_seeds_sign_no_head(
         with pytest.raises(VerificationError, match="signing keys"):
             ana.rotate(GATE)
     assert len(world.read_all("ben")) == 2
+
+
+def garbage_for(patch: pytest.MonkeyPatch, victim: str) -> None:
+    """Let every wrap for one device hold another seed."""
+    real = Epoch.wrap
+
+    def false(epoch: Epoch, public: bytes, device: str) -> bytes:
+        other = Epoch(epoch.vault, epoch.group, epoch.number, b"x" * 32)
+        return real(other if device == victim else epoch, public, device)
+
+    patch.setattr(Epoch, "wrap", false)
+
+
+def test_a_false_members_wrap_is_overcome_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next rotation reaches its victim, who then reads all that came between."""
+    world = make(tmp_path)
+    with monkeypatch.context() as patch, world.session("ana") as ana:
+        garbage_for(patch, identity("ben").device)
+        ana.rotate("members")
+    with world.session("ben") as ben:
+        codes = {problem.code for problem in check(ben.store, ben).problems}
+        assert codes == {"wrap"}
+    with world.session("ana") as ana:
+        between = ana.open_case("Between the rotations").id
+        ana.rotate("members")
+    with world.session("ben") as ben:
+        assert between in ben.authority.cases
+        assert check(ben.store, ben).problems == []
+    assert len(world.read_all("ben")) == 2
+
+
+def test_a_newcomer_is_not_stopped_by_a_false_wrap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever begins opens what true keys open, and is verified from there."""
+    world = make(tmp_path)
+    with monkeypatch.context() as patch, world.session("ana") as ana:
+        garbage_for(patch, identity("carla").device)
+        ana.rotate("members")
+    home = tmp_path / "fresh"
+    with Session.join(world.path, identity("carla"), home, world.fingerprint) as carla:
+        assert carla.authority.epoch("members").number == 2

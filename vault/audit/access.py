@@ -37,7 +37,6 @@ class Access:
         why: The reason in words, for holders of the case; else None.
         opened: Whether the first compartment could be opened.
         authority_size: How much of the authority log the gate judged by.
-        seen_authority: How much of it the actor had seen, and `seen_access` of this log.
         problem: What is wrong with it, or None.
         notes: The actor note and the gate note.
     """
@@ -58,8 +57,6 @@ class Access:
     actor_time: int = 0
     why: str | None = None
     authority_size: int = 0
-    seen_authority: int = 0
-    seen_access: int = 0
     problem: Error | None = None
     notes: tuple[Note, Note] | None = field(default=None, repr=False)
 
@@ -127,7 +124,6 @@ def _access(replica: Replica, openers: _Openers, index: int, raw: bytes) -> Acce
     case = actor.body.get("case")
     device = replica.authority.devices.get(actor.device)
     member = replica.authority.members[device.member] if device else None
-    seen = actor.body["seen"]
     return Access(
         index=index,
         note_id=parsed.note_id,
@@ -145,8 +141,6 @@ def _access(replica: Replica, openers: _Openers, index: int, raw: bytes) -> Acce
         actor_time=actor.body["time"],
         why=_why(origin, parsed, actor, openers),
         authority_size=gate.body["authority"]["size"],
-        seen_authority=seen["authority"]["size"],
-        seen_access=seen["access"]["size"],
         problem=problem,
         notes=(actor, gate),
     )
