@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,13 @@ def test_signing_keys_that_are_not_the_seeds_sign_no_head(
     assert len(world.read_all("ben")) == 2
 
 
-def garbage_for(patch: pytest.MonkeyPatch, victim: str) -> None:
-    """Let every wrap for one device hold another seed."""
+def garbage_for(patch: pytest.MonkeyPatch, victim: str, *, noise: bool = False) -> None:
+    """Let every wrap for one device hold another seed, or be no seal at all."""
     real = Epoch.wrap
 
     def false(epoch: Epoch, public: bytes, device: str) -> bytes:
+        if noise and device == victim:
+            return os.urandom(len(real(epoch, public, device)))
         other = Epoch(epoch.vault, epoch.group, epoch.number, b"x" * 32)
         return real(other if device == victim else epoch, public, device)
 
@@ -84,13 +87,14 @@ def test_a_false_members_wrap_is_overcome_too(
     assert len(world.read_all("ben")) == 2
 
 
+@pytest.mark.parametrize("noise", [False, True])
 def test_a_newcomer_is_not_stopped_by_a_false_wrap(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noise: bool
 ) -> None:
     """Whoever begins opens what true keys open, and is verified from there."""
     world = make(tmp_path)
     with monkeypatch.context() as patch, world.session("ana") as ana:
-        garbage_for(patch, identity("carla").device)
+        garbage_for(patch, identity("carla").device, noise=noise)
         ana.rotate("members")
     home = tmp_path / "fresh"
     with Session.join(world.path, identity("carla"), home, world.fingerprint) as carla:
