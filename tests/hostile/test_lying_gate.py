@@ -274,6 +274,17 @@ def test_entries_that_go_back_in_the_authority_are_named(world: World) -> None:
     assert problems(world) == [(2, "it was judged by an older authority than entry 1")]
 
 
+def test_an_act_judged_as_if_a_statement_were_not_there_yet_is_named(world: World) -> None:
+    """A gate cannot back-date a judgement to before a statement that knew a shorter log."""
+    with world.session("ana") as ana:
+        old = ana.replica.at(ana.authority.size - 2).position.body()
+        body = act_body(ana, "release", world)
+        body["seen"] = {**body["seen"], "authority": old}
+        signed = note.sign("release", ana.authority.origin(ACCESS), body, ana.identity)
+        forge(ana, ACCESS, signed, world, authority=old)
+    assert [(index, "not in force" in reason) for index, reason in problems(world)] == [(1, True)]
+
+
 def test_an_entry_judged_for_another_place_is_named(world: World) -> None:
     """A gate note holds at the index that it names."""
     with world.session("ana") as ana:

@@ -74,6 +74,9 @@ def verify_log(replica: Replica, reads: Reads) -> tuple[list[Verified], list[Pro
         if before is not None and access.authority_size < before.authority_size:
             reason = f"it was judged by an older authority than entry {before.index}"
             problems.append(Problem(ACCESS, access.index, reason, "older-authority"))
+        elif access.problem is None and not _in_order(replica, access):
+            reason = "it was judged by an authority that was not in force at its place in the log"
+            problems.append(Problem(ACCESS, access.index, reason, "authority-order"))
         before = access
     opens = {AUTHORITY: len(replica.history), ACCESS: opened}
     verified = [
@@ -85,3 +88,18 @@ def verify_log(replica: Replica, reads: Reads) -> tuple[list[Verified], list[Pro
 
 def _words(error: Error) -> str:
     return error.message
+
+
+def _in_order(replica: Replica, access: Access) -> bool:
+    """Whether an entry stands between the statement that it was judged by and the next one.
+
+    Each statement's gate note says how long the access log was: what is older than the statement
+    has a smaller index, what was judged by it a larger one. Statements that replay refused say
+    nothing: only a lying gate wrote them.
+    """
+    size = access.authority_size
+    later = (n for n in range(size, len(replica.history)) if n not in replica.problems)
+    following = next(later, None)
+    return replica.at(size).access_size <= access.index and (
+        following is None or access.index < replica.history[following].access_size
+    )
