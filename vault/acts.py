@@ -6,12 +6,16 @@ import hashlib
 
 from vault import ids, note
 from vault.authority import judge
+from vault.authority.apply import DRIFT
 from vault.errors import DeniedError, Error, GateError
 from vault.log import entry
 from vault.log.entry import Entry
 from vault.note import ACCESS, Note
 from vault.replica import Replica
 from vault.store import Reads
+
+OUTCOMES_OF = {"release": "released", "request": "pending"}
+"""What the gate says of an act that is allowed, where it is not `done`."""
 
 
 def open_act(replica: Replica, reads: Reads, index: int, case: str) -> tuple[Note, Note]:
@@ -63,6 +67,10 @@ def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
         if signed.device not in authority.devices:
             raise GateError(f"entry {index} is signed by someone who was no member")
         signed.verify(authority.devices[signed.device].contact)
+    if not authority.active(authority.devices[gate.device].member, said["time"]):
+        raise GateError(f"entry {index} was judged by someone who was suspended")
+    if abs(said["time"] - actor.body["time"]) > DRIFT:
+        raise GateError(f"entry {index} has quite another time than its actor's")
     seen = actor.body["seen"]
     if seen["authority"]["size"] and (
         replica.at(seen["authority"]["size"]).position.body() != seen["authority"]
@@ -78,7 +86,7 @@ def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
         reason = judge(authority, actor, said["time"])
     except Error as error:
         raise GateError(f"entry {index} should not be in the log: {error.message}") from None
-    allowed = "released" if actor.kind == "release" else "done"
+    allowed = OUTCOMES_OF.get(actor.kind, "done")
     if reason is not None or said["outcome"] != allowed:
         raise GateError(f"entry {index} has an outcome that the authority did not allow")
 

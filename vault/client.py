@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from keys.identity import Identity
 from vault import ids, note
 from vault.authority import Authority, case_recipients
+from vault.authority.apply import DRIFT
 from vault.authority.judge import denied
 from vault.errors import GateError, StaleError, as_damage
 from vault.gate import Clock, Gate
@@ -175,9 +176,11 @@ class Client:
         with self.view() as reads:
             self.replica.check_entry(reads, log, answer.index, answer.entry)
         signer = self.authority.devices.get(gate.device)
-        if signer is None:
+        if signer is None or not self.authority.active(signer.member, gate.body["time"]):
             raise GateError("the gate's note is signed by someone who is no member")
         gate.verify(signer.contact)
+        if abs(gate.body["time"] - actor.body["time"]) > DRIFT:
+            raise GateError("the gate's note has quite another time than this client's")
         if entry.parse(answer.entry).note_id != actor.id_hash:
             raise GateError("the gate logged another act than the one that was asked for")
         if gate.body["note"] != actor.digest or gate.origin != self.authority.origin(log):

@@ -47,8 +47,9 @@ class Keyring:
         for start in published[number - 1 :]:
             try:
                 known = self._epochs.get((group, start.number)) or self._unwrap(start)
-                if known is not None:
-                    return self._descend(authority, known, number)
+                found = known and self._descend(authority, known, number)
+                if found is not None:
+                    return found
             except VerificationError as error:
                 # A later wrap and its links may still lead there: one false wrap shuts nobody out.
                 false = error
@@ -127,14 +128,17 @@ class Keyring:
     def _numbers(self, authority: Authority, group: str) -> range:
         return range(len(authority.groups.get(group, ())), 0, -1)
 
-    def _descend(self, authority: Authority, epoch: Epoch, number: int) -> Epoch:
+    def _descend(self, authority: Authority, epoch: Epoch, number: int) -> Epoch | None:
         self._epochs[epoch.group, epoch.number] = epoch
         while epoch.number > number:
             before = self._epochs.get((epoch.group, epoch.number - 1))
             if before is None:
                 link = authority.epoch(epoch.group, epoch.number).link
+                if link is None:
+                    # A group that began afresh, because nobody was left who had its keys.
+                    return None
                 published = authority.epoch(epoch.group, epoch.number - 1)
-                before = _checked(published, epoch.follow(link or b"", published.sealing))
+                before = _checked(published, epoch.follow(link, published.sealing))
                 self._epochs[before.group, before.number] = before
             epoch = before
         return epoch

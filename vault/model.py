@@ -50,23 +50,60 @@ class Device:
         member: Whose it is.
         contact: Its public keys.
         added: The index of the statement that added it.
+        recovery: Whether its seed exists only as shares on paper.
     """
 
     id: str
     member: str
     contact: Contact
     added: int
+    recovery: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """A member's rights are put aside.
+
+    Args:
+        index: The statement that did it.
+        until: When it lapses; None if a steward stands behind it. One that has lapsed is kept: the
+            same member is not suspended by two others again before a steward acted.
+    """
+
+    index: int
+    until: int | None
+
+    def holds(self, at: int) -> bool:
+        """Whether it is in force at a time."""
+        return self.until is None or at < self.until
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person; the id is that of their first device."""
+    """A person; the id is that of their first device.
+
+    Args:
+        id: 32 characters.
+        name: As in their first contact.
+        roles: None after a loss of all devices, until they are given anew.
+        devices: The ids of those that are not revoked.
+        added: The index of the statement that added them.
+        suspension: The last one, also if it has lapsed.
+        shares: Of a recovery identity, which is no person: how many of how many shares bring it
+            back. It has no roles and counts nowhere as somebody who signs.
+    """
 
     id: str
     name: str
     roles: frozenset[Role]
     devices: tuple[str, ...]
     added: int
+    suspension: Suspension | None = None
+    shares: tuple[int, int] | None = None
+
+    def suspended(self, at: int) -> bool:
+        """Whether their rights are put aside at a time."""
+        return self.suspension is not None and self.suspension.holds(at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +120,65 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordsGrant:
+    """A member's right to some records of a case, and to nothing else of it.
+
+    Args:
+        member: Whose.
+        records: Their ids.
+        until: When it ends; None for never.
+        index: The statement that gave it.
+        statement: The note-id hash of that statement, 32 bytes: it ties rows to it.
+        seals: SHA-256 (hex) over the sealed record secrets; see `vault/FORMAT.md`.
+    """
+
+    member: str
+    records: tuple[str, ...]
+    until: int | None
+    index: int
+    statement: bytes
+    seals: str
+
+    def holds(self, at: int) -> bool:
+        """Whether it is in force at a time."""
+        return self.until is None or at < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class CasePolicy:
+    """What a case asks for beyond being a holder.
+
+    Args:
+        approvals: How many other holders must approve a retrieval.
+        hours: How long a request can be approved and used.
+    """
+
+    approvals: int = 0
+    hours: int = 72
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An act that needs several to sign, and who has signed so far.
+
+    Args:
+        id: Of the note that proposed it.
+        act: Its kind and the fields that it must have, as they stand in the note.
+        by: The member who proposed it.
+        endorsers: Who else has signed.
+        until: When it expires.
+        index: The statement that proposed it.
+    """
+
+    id: str
+    act: Mapping[str, Any]
+    by: str
+    endorsers: tuple[str, ...]
+    until: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case as the authority knows it.
 
@@ -93,6 +189,9 @@ class Case:
         grants: Who holds it, by member.
         opened: The index of the statement that opened it.
         closed: Whether nothing more may be deposited.
+        records: Grants of single records, by member.
+        policy: What it asks for.
+        hold: Whether a legal hold forbids destroying anything in it.
     """
 
     id: str
@@ -101,6 +200,9 @@ class Case:
     grants: Mapping[str, Grant]
     opened: int
     closed: bool = False
+    records: Mapping[str, tuple[RecordsGrant, ...]] = field(default_factory=dict)
+    policy: CasePolicy = field(default_factory=CasePolicy)
+    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,6 +198,12 @@ class Replica:
                 # Who was given a false key may find the true one further on.
                 opened = self._open_backwards(reads, index, size)
                 found = opened.get(index)
+            if found is None and start:
+                raise DeniedError(
+                    "you are not a member of this vault any more, or you are suspended",
+                    "ask a steward; if they know nothing of it, somebody may be deceiving you",
+                    reason="not-member",
+                )
             if found is None:
                 raise LockedError(
                     f"entry {index} of the authority log is not sealed to this identity",

@@ -26,6 +26,7 @@ FLOORS = {
     "vault.errors": 1,
     "vault.ids": 2,
     "vault.model": 3,
+    "vault.kinds": 3,
     "vault.note": 3,
     "vault.fields": 5,
     "vault.log": 4,

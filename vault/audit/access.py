@@ -122,8 +122,7 @@ def _access(replica: Replica, openers: _Openers, index: int, raw: bytes) -> Acce
     except Error as error:
         problem = error
     case = actor.body.get("case")
-    device = replica.authority.devices.get(actor.device)
-    member = replica.authority.members[device.member] if device else None
+    member = replica.authority.ever(actor.device)
     return Access(
         index=index,
         note_id=parsed.note_id,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from vault.authority.state import Authority
 from vault.errors import DeniedError, MalformedError, StaleError
+from vault.kinds import DESTROY
 from vault.model import GATE, Member, Role
 from vault.note import ACCESS, Note
 
@@ -20,6 +21,22 @@ _MESSAGES = {
     "auditor": ("an auditor reviews who opened evidence and never opens any", ""),
     "request": ("there is no such approved request", ""),
     "receipt": ("a receipt is for one's own release", ""),
+    "suspended": ("you are suspended", "a steward or two other members lift it"),
+    "approval": (
+        "this case asks for the approval of others",
+        "file a request with `evault request`, or let `evault get` do it",
+    ),
+    "approvals": ("too few of the other holders have approved", "see `evault requests`"),
+    "denied": ("another holder has denied this request", "see `evault requests`"),
+    "expired": ("this request has expired", "file a new one with `evault request`"),
+    "own-request": ("nobody approves or denies their own request", "ask another holder"),
+    "hold": ("the case is under a legal hold", "two advocates who hold it can lift it"),
+    "destroyed": ("this record was destroyed", ""),
+    "renewal": ("there is no such rekey that waits for its confirmation", ""),
+    "own-renewal": (
+        "a rekey is confirmed by another holder than who made it",
+        "ask another holder to run `evault case rekey CASE --confirm`",
+    ),
     "no-record": ("there is no such record in this case", ""),
 }
 
@@ -36,7 +53,10 @@ def denied(reason: str, entry: int | None = None) -> DeniedError:
 
 
 def judge(authority: Authority, act: Note, at: int) -> str | None:
-    """Judge a deposit, a release or a receipt whose signature holds.
+    """Judge an act on records whose signature holds, as far as it stands alone.
+
+    What it says of other entries (the request that it answers or uses, the rekey that it confirms)
+    is judged by `vault.authority.approvals`.
 
     Args:
         authority: The authority in force.
@@ -57,6 +77,8 @@ def judge(authority: Authority, act: Note, at: int) -> str | None:
     rule = _RULES.get(act.kind)
     if rule is None:
         raise MalformedError(f"a {act.kind} note is not an act of the access log")
+    if member.suspended(at):
+        return "suspended"
     return rule(authority, member, act, at)
 
 
@@ -69,20 +91,58 @@ def _deposit(authority: Authority, member: Member, act: Note, at: int) -> str | 
         return "no-case"
     if case.closed:
         return "closed"
-    now = authority.epoch(case.id).number, authority.epoch(GATE).number
-    if (act.body["epoch"], act.body["gate_epoch"]) != now:
-        raise StaleError("the case's keys have changed", "try again")
+    _epochs_in_force(authority, act)
     return None
 
 
 def _release(authority: Authority, member: Member, act: Note, at: int) -> str | None:
-    if Role.AUDITOR in member.roles:
-        return "auditor"
-    if act.body["case"] not in authority.cases:
-        return "no-case"
-    if not authority.holds(member.id, act.body["case"], at):
+    reason = _may_open(authority, member, act, at)
+    if reason is None and act.body["request"] is None:
+        return "approval" if authority.cases[act.body["case"]].policy.approvals else None
+    return reason
+
+
+def _request(authority: Authority, member: Member, act: Note, at: int) -> str | None:
+    reason = _may_open(authority, member, act, at)
+    if reason is not None:
+        return reason
+    case = authority.cases[act.body["case"]]
+    if act.body["asks_for"] == DESTROY and not authority.holds(member.id, case.id, at):
         return "not-holder"
-    return None if act.body["request"] is None else "request"
+    if act.body["asks_for"] == DESTROY and case.hold:
+        return "hold"
+    return None if at < act.body["expires"] <= at + 3600 * case.policy.hours else "expired"
+
+
+def _answer(authority: Authority, member: Member, act: Note, at: int) -> str | None:
+    # Approval or denial; whose request it answers is for who has the request to say.
+    return _holding(authority, member, act, at)
+
+
+def _destruction(authority: Authority, member: Member, act: Note, at: int) -> str | None:
+    reason = _holding(authority, member, act, at)
+    if reason is None and authority.cases[act.body["case"]].hold:
+        return "hold"
+    return reason
+
+
+def _renewal(authority: Authority, member: Member, act: Note, at: int) -> str | None:
+    reason = _holding(authority, member, act, at)
+    if reason is None and Role.ADVOCATE not in member.roles:
+        return "role"
+    if reason is None:
+        _epochs_in_force(authority, act)
+    return reason
+
+
+def _confirmation(authority: Authority, member: Member, act: Note, at: int) -> str | None:
+    case = authority.cases.get(act.body["case"])
+    if case is None:
+        return "no-case"
+    if not authority.holds(member.id, case.id, at):
+        return "not-holder"
+    # Old bytes are a copy that a court may yet ask for.
+    return "hold" if case.hold else None
 
 
 def _receipt(authority: Authority, member: Member, act: Note, at: int) -> str | None:
@@ -91,8 +151,39 @@ def _receipt(authority: Authority, member: Member, act: Note, at: int) -> str | 
     return None if act.body["case"] in authority.cases else "no-case"
 
 
+def _may_open(authority: Authority, member: Member, act: Note, at: int) -> str | None:
+    if Role.AUDITOR in member.roles:
+        return "auditor"
+    if act.body["case"] not in authority.cases:
+        return "no-case"
+    if not authority.may_open(member.id, act.body["case"], act.body["records"], at):
+        return "not-holder"
+    return None
+
+
+def _holding(authority: Authority, member: Member, act: Note, at: int) -> str | None:
+    if act.body["case"] not in authority.cases:
+        return "no-case"
+    if member.shares is not None or not authority.holds(member.id, act.body["case"], at):
+        return "not-holder"
+    return None
+
+
+def _epochs_in_force(authority: Authority, act: Note) -> None:
+    now = authority.epoch(act.body["case"]).number, authority.epoch(GATE).number
+    if (act.body["epoch"], act.body["gate_epoch"]) != now:
+        raise StaleError("the case's keys have changed", "try again")
+
+
 _RULES: dict[str, Callable[[Authority, Member, Note, int], str | None]] = {
     "deposit": _deposit,
     "release": _release,
     "receipt": _receipt,
+    "request": _request,
+    "approval": _answer,
+    "denial": _answer,
+    "destruction": _destruction,
+    "rekey": _renewal,
+    "re-encrypt": _renewal,
+    "confirmation": _confirmation,
 }

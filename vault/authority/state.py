@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from keys.signing import VerifierKey
@@ -18,8 +18,11 @@ from vault.model import (
     EpochKeys,
     Member,
     Position,
+    Proposal,
+    RecordsGrant,
     Role,
 )
+from vault.note import Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +34,20 @@ class Authority:
         fingerprint: SHA-256 of the genesis note's text, in hex.
         size: How many statements there were.
         root: The authority log's root (hex) at that size; empty until the entry's bytes exist.
-        members: By id.
-        devices: By id.
+        members: By id; suspended ones are among them, removed ones are not.
+        devices: By id; revoked ones, and those of removed members, are not among them.
         cases: By id.
         groups: Each group's epochs, oldest first.
         stewards_needed: How many stewards must sign for membership.
         founder: Who holds `auditors` while there is no auditor.
-        held: Everybody who ever held a case: none of them can become an auditor.
+        held: Everybody who ever held a case or a record: none of them can become an auditor.
         note_ids: The hashes of all note ids so far.
         access_size: The largest size of the access log that a gate note named.
         time: The latest time that a gate note named.
+        former_members: Who was removed, by id, as they were then.
+        former_devices: Devices that were revoked or whose member was removed, by id.
+        proposals: Proposed acts that were not done yet, by id; they may have expired.
+        restores: What was lost, as stewards declared after they had put an older copy back.
     """
 
     vault: str
@@ -57,6 +64,10 @@ class Authority:
     note_ids: frozenset[bytes]
     access_size: int
     time: int
+    former_members: Mapping[str, Member]
+    former_devices: Mapping[str, Device]
+    proposals: Mapping[str, Proposal]
+    restores: tuple[Body, ...]
 
     @property
     def position(self) -> Position:
@@ -67,13 +78,21 @@ class Authority:
         """The origin line of one of the two logs."""
         return note.origin(self.vault, log)
 
+    # --- people and devices ---------------------------------------------------------------------
+
     def device(self, device: str) -> Device:
-        """An active device.
+        """A device of a member, who may be suspended.
 
         Raises:
-            DeniedError: There is none of this id.
+            DeniedError: There is none of this id, or not any more.
         """
         found = self.devices.get(device)
+        if found is None and device in self.former_devices:
+            raise DeniedError(
+                "this device was revoked, or its member was removed",
+                "use another of your devices, or ask a steward",
+                reason="revoked",
+            )
         if found is None:
             raise DeniedError(
                 "this device is not one of a member of this vault",
@@ -86,9 +105,86 @@ class Authority:
         """Whose device it is.
 
         Raises:
-            DeniedError: There is none of this id.
+            DeniedError: There is none of this id, or not any more.
         """
         return self.members[self.device(device).member]
+
+    def ever(self, device: str) -> Member | None:
+        """Whose device it is or was; None for one that was never known."""
+        found = self.devices.get(device) or self.former_devices.get(device)
+        if found is None:
+            return None
+        return self.members.get(found.member) or self.former_members[found.member]
+
+    def active(self, member: str, at: int) -> bool:
+        """Whether somebody is a member and not suspended at a time (seconds since the epoch)."""
+        found = self.members.get(member)
+        return found is not None and not found.suspended(at)
+
+    def signs(self, member: str, at: int) -> bool:
+        """Whether somebody counts as one who signs: a person, active, with a role."""
+        return self.active(member, at) and bool(self.members[member].roles)
+
+    def stewards(self, at: int) -> list[Member]:
+        """Stewards who can act at a time: active, and with a device."""
+        return [
+            member
+            for member in self.members.values()
+            if Role.STEWARD in member.roles and member.devices and not member.suspended(at)
+        ]
+
+    def auditors(self) -> list[Member]:
+        """All auditors, suspended ones too."""
+        return [member for member in self.members.values() if Role.AUDITOR in member.roles]
+
+    # --- cases ----------------------------------------------------------------------------------
+
+    def holders(self, case: str, at: int) -> list[Member]:
+        """The people who hold a case at a time (seconds since the epoch)."""
+        return [member for member in self._holding(case, at) if member.shares is None]
+
+    def trusted(self, case: str, at: int) -> list[Member]:
+        """The recovery identities that hold a case at a time."""
+        return [member for member in self._holding(case, at) if member.shares is not None]
+
+    def holds(self, member: str, case: str, at: int) -> bool:
+        """Whether a member holds a case at a time."""
+        found = self.cases.get(case)
+        grant = found.grants.get(member) if found else None
+        return grant is not None and grant.holds(at) and self.active(member, at)
+
+    def advocates(self, case: str, at: int) -> list[Member]:
+        """The advocates who hold a case at a time."""
+        return [found for found in self.holders(case, at) if Role.ADVOCATE in found.roles]
+
+    def orphaned(self, case: str, at: int) -> bool:
+        """Whether a case has no advocate who could act for it."""
+        return not any(member.devices for member in self.advocates(case, at))
+
+    def granted_records(self, member: str, case: str, at: int) -> list[RecordsGrant]:
+        """The grants of single records that a member has in a case at a time."""
+        found = self.cases.get(case)
+        if found is None or not self.active(member, at):
+            return []
+        return [grant for grant in found.records.get(member, ()) if grant.holds(at)]
+
+    def may_open(self, member: str, case: str, records: Iterable[str], at: int) -> bool:
+        """Whether a member has a right to some records of a case at a time, as its holder or
+        because they were granted one by one."""
+        if self.holds(member, case, at):
+            return True
+        granted = {r for grant in self.granted_records(member, case, at) for r in grant.records}
+        return bool(granted) and granted.issuperset(records)
+
+    def _holding(self, case: str, at: int) -> list[Member]:
+        grants = self.cases[case].grants.values()
+        return [
+            self.members[grant.member]
+            for grant in grants
+            if grant.holds(at) and self.active(grant.member, at)
+        ]
+
+    # --- groups ---------------------------------------------------------------------------------
 
     def epoch(self, group: str, number: int | None = None) -> EpochKeys:
         """A group's epoch in force, or an earlier one by number.
@@ -103,29 +199,25 @@ class Authority:
             raise KeyError(number)
         return epochs[number - 1]
 
-    def auditors(self) -> list[Member]:
-        """All auditors."""
-        return [member for member in self.members.values() if Role.AUDITOR in member.roles]
-
-    def holders(self, case: str, at: int) -> list[Member]:
-        """Who holds a case at a time (seconds since the epoch)."""
-        return [self.members[g.member] for g in self.cases[case].grants.values() if g.holds(at)]
-
-    def holds(self, member: str, case: str, at: int) -> bool:
-        """Whether a member holds a case at a time."""
-        found = self.cases.get(case)
-        grant = found.grants.get(member) if found else None
-        return grant is not None and grant.holds(at)
-
     def entitled(self, group: str, at: int) -> list[Device]:
         """The devices that should have a group's keys at a time."""
         if group in {MEMBERS, GATE}:
-            members = list(self.members.values())
+            members = [member for member in self.members.values() if not member.suspended(at)]
         elif group == AUDITORS:
-            members = self.auditors() or [self.members[self.founder]]
+            members = self._reviewing(at)
         else:
-            members = self.holders(group, at)
+            members = self._holding(group, at)
         return [self.devices[device] for member in members for device in member.devices]
+
+    def _reviewing(self, at: int) -> list[Member]:
+        # Somebody must be able to read the log at any time: an auditor; while there is none who
+        # can act the founder; and when the founder is gone too, the stewards.
+        auditors = [found for found in self.auditors() if not found.suspended(at) and found.devices]
+        if auditors:
+            return auditors
+        if self.active(self.founder, at) and self.members[self.founder].devices:
+            return [self.members[self.founder]]
+        return self.stewards(at)
 
     def stale(self, group: str, at: int) -> bool:
         """Whether somebody has a group's present keys who should not have them any more."""
@@ -136,6 +228,10 @@ class Authority:
         """Devices that should have a group's present keys and were not given them yet."""
         wraps = self.epoch(group).wraps
         return [device for device in self.entitled(group, at) if device.id not in wraps]
+
+    def lost(self, group: str) -> bool:
+        """Whether no device of any member has a group's present keys: nobody can give them."""
+        return self.devices.keys().isdisjoint(self.epoch(group).wraps)
 
     def gate_verifiers(self, log: str) -> list[VerifierKey]:
         """The two keys that sign the heads of a log now."""

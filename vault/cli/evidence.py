@@ -166,8 +166,7 @@ def _origin(session: Session, listed: Listed) -> dict[str, Any]:
     from vault.intake import moment as rfc3339
 
     held = listed.held
-    device = session.authority.devices.get(held.actor.device)
-    member = session.authority.members[device.member] if device else None
+    member = session.authority.ever(held.actor.device)
     return {
         "deposited_by": member.id if member else held.actor.device,
         "deposited_by_name": member.name if member else "",
