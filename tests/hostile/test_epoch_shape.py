@@ -14,7 +14,7 @@ from authority_kit import CASE, FOUNDER, STRANGER, World, device
 from keys.errors import Error, MalformedError, SignatureError, WeakKeyError
 from keys.seal import ML_KEM_PUBLIC
 from vault import note
-from vault.authority.apply import WRAP_SIZE
+from vault.authority.parts import WRAP_SIZE
 from vault.errors import DeniedError
 from vault.model import AUDITORS, GATE, MEMBERS
 

@@ -19,7 +19,7 @@ from keys.seal import seal
 from vault import ids, note
 from vault.acts import open_act
 from vault.errors import DeniedError, GateError
-from vault.gate import Gate
+from vault.gate import Gate, releases
 from vault.log import merkle
 from vault.message import Answer, Message
 from vault.note import ACCESS, AUTHORITY
@@ -105,7 +105,7 @@ def test_a_release_that_is_logged_as_a_refusal_is_not_used(
                 index = reads.length(ACCESS) - 1
                 raw, head = reads.entry(ACCESS, index), reads.head(ACCESS)
                 logged = [access.notes for access in ana.log()][-1]
-                shares = b"".join(ana._client.gate._shares(reads, actor.body["records"]))
+                shares = b"".join(releases.shares(ana._client.gate, reads, actor.body["records"]))
         assert logged is not None
         said = logged[1]
         if outcome == "refused":
@@ -141,7 +141,7 @@ def test_shares_of_other_records_open_nothing(
     records = [stored.record for stored in world.stored]
     with world.session("ben") as ben:
         with ben.store.read() as reads:
-            shares = ben._client.gate._shares(reads, [records[at] for at in order])
+            shares = releases.shares(ben._client.gate, reads, [records[at] for at in order])
             false = b"".join(shares)
         lie(monkeypatch, lambda answer: resealed(vault, answer, false))
         with pytest.raises(VerificationError):
@@ -334,7 +334,7 @@ def test_a_gate_that_accepts_a_forbidden_statement_of_mine_is_reported(
         signed = note.parse(Message.parse(message).note)
         with world.session("ana") as ana:
             forge(ana, AUTHORITY, signed, world)
-        with gate._store.read() as reads:
+        with gate.store.read() as reads:
             index = reads.length(AUTHORITY) - 1
             raw, head = reads.entry(AUTHORITY, index), reads.head(AUTHORITY)
         body = {
