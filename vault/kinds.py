@@ -153,8 +153,8 @@ _ASKS = _object(approvals=_few, hours=_hours)
 PROPOSALS: dict[str, dict[str, Check]] = {
     "member-added": {"contact": _note_text, "roles": _ROLES},
     "roles-set": {"member": _device, "roles": _ROLES},
-    "member-removed": {"member": _device},
-    "member-suspended": {"member": _device},
+    "member-removed": {"member": _device, "why": _optional(_text)},
+    "member-suspended": {"member": _device, "why": _optional(_text)},
     "member-resumed": {"member": _device},
     "device-added": {"member": _device, "contact": _note_text},
     "device-revoked": {"target": _device},
@@ -216,14 +216,12 @@ STATEMENTS: dict[str, dict[str, Check]] = {
         **_QUORUM,
         **PROPOSALS["member-removed"],
         **_EPOCHS,
-        "why": _optional(_text),
     },
     "member-suspended": {
         **_STATEMENT,
         **_QUORUM,
         **PROPOSALS["member-suspended"],
         **_EPOCHS,
-        "why": _optional(_text),
     },
     "member-resumed": {
         **_STATEMENT,

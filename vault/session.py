@@ -18,12 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from keys.identity import Contact, Identity, parse_contact
+from keys.identity import Contact, Identity
 from vault import deposit, ids, intake, note, retrieve, statements
 from vault.audit import Access, Problem, Verified, accesses, verify_log
 from vault.authority import Authority, apply
 from vault.authority.apply import NOTHING
 from vault.authority.judge import denied
+from vault.casework import Casework
 from vault.client import Client
 from vault.deposit import Description, Prepared, Progress, Stored
 from vault.errors import (
@@ -44,8 +45,20 @@ from vault.intake import Source
 from vault.keyring import Keyring
 from vault.local import Local
 from vault.log import checkpoint, merkle
-from vault.model import AUDITORS, FIXED_GROUPS, GATE, MEMBERS, Case, Deposit, Member, Role
+from vault.model import (
+    AUDITORS,
+    FIXED_GROUPS,
+    GATE,
+    MEMBERS,
+    Case,
+    Deposit,
+    Member,
+    Position,
+    Role,
+)
 from vault.note import ACCESS, AUTHORITY, MAX_RECORDS, PURPOSES
+from vault.people import People
+from vault.proposals import Proposals
 from vault.replica import Replica, fingerprint
 from vault.retrieve import Listed, Opened
 from vault.store import Store
@@ -88,6 +101,9 @@ class Session:
         self.local = local
         self.replica = replica
         self._client = Client(store, identity, replica, clock)
+        self.proposals = Proposals(self._client)
+        self.people = People(self._client, self.proposals)
+        self.casework = Casework(self._client, self.proposals)
 
     # --- beginning ------------------------------------------------------------------------------
 
@@ -174,6 +190,7 @@ class Session:
         home: Path,
         fingerprint: str,
         *,
+        seen: Mapping[str, Position] | None = None,
         clock: Clock = time.time,
     ) -> Session:
         """Open a vault for the first time, trusting nothing but a fingerprint.
@@ -183,6 +200,8 @@ class Session:
             identity: The new member's device.
             home: The folder for local state.
             fingerprint: 64 hex digits, compared out of band; spaces do not matter.
+            seen: Size and root of each log as who invited has seen them: so a newcomer too notices
+                an older copy.
             clock: Seconds since the epoch.
 
         Raises:
@@ -201,6 +220,8 @@ class Session:
             local = Local(home, identity, vault)
             heads = local.pins().heads if local.joined() else {}
             replica = Replica(identity, local, vault, wanted, heads)
+            for log, position in (seen or {}).items():
+                replica.expect(log, position)
             session = cls(store, identity, local, replica, clock)
             session.catch_up()
             session.settle()
@@ -373,12 +394,7 @@ class Session:
             MalformedError, VerificationError: The contact is not one, or is not to be trusted.
             DeniedError: This member may not, or theirs is a member already.
         """
-        new = parse_contact(contact)
-        self._client.state(
-            "member-added",
-            lambda: statements.member_added(self.authority, self._keyring, new, roles),
-        )
-        return self.authority.members[new.device]
+        return self.people.add(contact, roles)
 
     def open_case(
         self, title: str, ref: str | None = None, *, holders: Sequence[str] = ()
@@ -409,10 +425,7 @@ class Session:
         Raises:
             DeniedError: This member may not, or the other holds it already.
         """
-        self._client.state(
-            "case-granted",
-            lambda: statements.case_granted(self.authority, self._keyring, case, member),
-        )
+        self.casework.grant(case, member)
 
     def rotate(self, *groups: str) -> None:
         """Begin a new epoch of some groups that this member is in.
@@ -426,16 +439,14 @@ class Session:
         )
 
     def settle(self) -> None:
-        """Do what this member owes the others: give keys to whoever waits for them, and take over
-        the auditors' group from the founder."""
+        """Do what this member owes the others: give keys to whoever waits for them, and begin new
+        epochs of the groups that somebody has left who still has their keys."""
         if self._owed():
             with suppress(_NothingOwedError):
                 self._client.state("wrapped", self._wraps)
-        at, mine = self.now(), self.identity.device
-        entitled = {device.id for device in self.authority.entitled(AUDITORS, at)}
-        holds = mine in self.authority.epoch(AUDITORS).wraps
-        if mine in entitled and holds and self.authority.stale(AUDITORS, at):
-            self.rotate(AUDITORS)
+        if self._left():
+            with suppress(_NothingOwedError):
+                self._client.state("rotated", self._epochs)
 
     # --- evidence -------------------------------------------------------------------------------
 
@@ -561,8 +572,33 @@ class Session:
             (group, device.contact)
             for group in (*FIXED_GROUPS, *authority.cases)
             if self.identity.device in authority.epoch(group).wraps
+            and (group in FIXED_GROUPS or self._in(group, at))
+            and self._keyring.find(authority, group) is not None
             for device in authority.lacking(group, at)
         ]
+
+    def _in(self, group: str, at: int) -> bool:
+        entitled = self.authority.entitled(group, at)
+        return self.identity.device in {device.id for device in entitled}
+
+    def _left(self) -> list[str]:
+        """The groups that somebody has left who still has their keys, and that this member is in.
+
+        Whoever sets out to take over a group whose keys nobody has any more is among them.
+        """
+        authority, at, mine = self.authority, self.now(), self.identity.device
+        return [
+            group
+            for group in authority.groups
+            if (authority.stale(group, at) or (group == AUDITORS and authority.lost(group)))
+            and statements.may_rotate(authority, self._keyring, group, mine, at)
+        ]
+
+    def _epochs(self) -> statements.Body:
+        left = self._left()
+        if not left:
+            raise _NothingOwedError("no group was left")
+        return statements.rotated(self.authority, self._keyring, left, self.now())
 
     def _wraps(self) -> statements.Body:
         # Looked at again each time: somebody else may have given them meanwhile.

@@ -14,12 +14,12 @@ from keys.derive import Label, lp, pad, unpad
 from keys.group import Epoch
 from keys.identity import Contact, Identity
 from vault import ids, note
-from vault.authority import Authority
+from vault.authority import Authority, draft
 from vault.authority.apply import NOTHING
 from vault.errors import VerificationError
 from vault.keyring import Keyring
 from vault.model import AUDITORS, FIXED_GROUPS, GATE, MEMBERS, Case, Role
-from vault.note import AUTHORITY, Note
+from vault.note import AUTHORITY, STATEMENTS, Note
 
 _PADDED = 512
 
@@ -52,20 +52,53 @@ def genesis(identity: Identity, vault: str, at: int) -> tuple[Note, dict[str, Ep
     return note.sign("genesis", note.origin(vault, AUTHORITY), body, identity), epochs
 
 
-def member_added(
-    authority: Authority, keyring: Keyring, contact: Contact, roles: Sequence[Role]
+def beside(
+    authority: Authority, keyring: Keyring, kind: str, fields: Body, device: str, at: int
 ) -> Body:
-    """Adds a member. A steward who has the auditors' keys gives them to an auditor at once."""
-    groups = [MEMBERS, GATE]
-    if Role.AUDITOR in roles and keyring.find(authority, AUDITORS) is not None:
-        groups.append(AUDITORS)
-    return {
-        "contact": contact.note.decode(),
-        "roles": sorted(role.value for role in roles),
-        "wraps": [wrap(authority, keyring, group, contact) for group in groups],
-        "epochs": [],
-        "quoted": [],
-    }
+    """The epochs and wraps that an act needs, as far as this device can draw and give them.
+
+    Args:
+        authority: In force.
+        keyring: This device's.
+        kind: The act's.
+        fields: What it says.
+        device: This device.
+        at: Seconds since the epoch.
+
+    Raises:
+        DeniedError, MalformedError: The rules do not allow the act; see `vault.authority.draft`.
+    """
+    after = draft(authority, kind, fields, device, at)
+    body: Body = {}
+    if "epochs" in STATEMENTS[kind]:
+        among = [str(fields["case"])] if kind == "grant-revoked" else list(after.groups)
+        stale = [group for group in among if after.stale(group, at)]
+        mine = [group for group in stale if may_rotate(after, keyring, group, device, at)]
+        body["epochs"] = rotated(after, keyring, mine, at)["epochs"]
+    if "wraps" in STATEMENTS[kind]:
+        # What is rotated in the same act is given to everybody anyway.
+        fresh = {raw["group"] for raw in body.get("epochs", ())}
+        new = [name for name in after.devices if name not in authority.devices]
+        target = after.members.get(str(fields.get("member")))
+        owned = target.devices if target is not None else ()
+        to = {*new, *(owned if kind != "device-added" else ())}
+        body["wraps"] = [
+            wrap(after, keyring, group, found.contact)
+            for group in after.groups
+            if group not in fresh and keyring.find(after, group) is not None
+            for found in after.lacking(group, at)
+            if found.id in to
+        ]
+    return body
+
+
+def may_rotate(authority: Authority, keyring: Keyring, group: str, device: str, at: int) -> bool:
+    """Whether this device can begin a group's next epoch."""
+    if device not in {found.id for found in authority.entitled(group, at)}:
+        return False
+    if group == AUDITORS and authority.lost(group):
+        return True
+    return device in authority.epoch(group).wraps and keyring.find(authority, group) is not None
 
 
 def case_opened(
@@ -86,12 +119,14 @@ def case_opened(
     }
 
 
-def case_granted(authority: Authority, keyring: Keyring, case: str, member: str) -> Body:
-    """Makes a member a holder of a case."""
+def case_granted(
+    authority: Authority, keyring: Keyring, case: str, member: str, until: int | None
+) -> Body:
+    """Makes a member a holder of a case, until a time or without an end."""
     return {
         "case": case,
         "member": member,
-        "until": None,
+        "until": until,
         "wraps": [
             wrap(authority, keyring, case, contact) for contact in contacts_of(authority, member)
         ],
@@ -102,8 +137,11 @@ def rotated(authority: Authority, keyring: Keyring, groups: Sequence[str], at: i
     """Begins a new epoch of each group for whoever should have its keys at a time."""
     epochs = []
     for group in groups:
-        before = keyring.need(authority, group)
-        epoch = Epoch.draw(before.vault, group, before.number + 1)
+        published = authority.epoch(group)
+        # A group whose keys nobody has any more begins afresh; see `vault.authority`.
+        afresh = group == AUDITORS and authority.lost(group)
+        before = None if afresh else keyring.need(authority, group)
+        epoch = Epoch.draw(ids.parse(authority.vault), group, published.number + 1)
         contacts = [device.contact for device in authority.entitled(group, at)]
         epochs.append(epoch_body(epoch, before, contacts))
     return {"epochs": epochs}
@@ -153,6 +191,26 @@ def contacts_of(authority: Authority, member: str) -> list[Contact]:
     """The contacts of a member's devices; of nobody, none: the gate says so."""
     found = authority.members.get(member)
     return [authority.devices[device].contact for device in found.devices] if found else []
+
+
+def recovery_trusted(
+    authority: Authority,
+    keyring: Keyring,
+    cases: Sequence[str],
+    contact: Contact,
+    shares: int,
+    threshold: int,
+) -> Body:
+    """Makes an identity that exists only as shares a holder of some cases."""
+    known = contact.device in authority.devices
+    groups = [*([] if known else [MEMBERS, GATE]), *cases]
+    return {
+        "cases": list(cases),
+        "contact": contact.note.decode(),
+        "shares": shares,
+        "threshold": threshold,
+        "wraps": [wrap(authority, keyring, group, contact) for group in groups],
+    }
 
 
 def title(authority: Authority, keyring: Keyring, case: Case) -> str | None:

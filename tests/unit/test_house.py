@@ -46,9 +46,12 @@ FLOORS = {
     "vault.outfile": 2,
     "vault.retrieve": 9,
     "vault.audit": 10,
-    "vault.session": 11,
-    "vault.check": 12,
-    "vault.cli": 13,
+    "vault.proposals": 10,
+    "vault.people": 11,
+    "vault.casework": 11,
+    "vault.session": 12,
+    "vault.check": 13,
+    "vault.cli": 14,
 }
 
 

@@ -7,7 +7,7 @@ an entry is sealed. Nothing here reads, writes, or asks the time: the same state
 authority on every machine.
 """
 
-from vault.authority.apply import apply
+from vault.authority.apply import apply, draft
 from vault.authority.judge import judge
 from vault.authority.recipients import (
     access_recipients,
@@ -23,6 +23,7 @@ __all__ = [
     "apply",
     "authority_recipients",
     "case_recipients",
+    "draft",
     "judge",
     "secret_recipients",
 ]

@@ -8,8 +8,9 @@ holds at one index of one log and nowhere else.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from keys.seal import check_public
 from keys.signing import check_ed25519
@@ -78,6 +79,30 @@ def apply(
         access_size=gate.body["access"]["size"],
         time=max(after.time, gate.body["time"]),
     )
+
+
+def draft(
+    authority: Authority, kind: str, fields: Mapping[str, Any], device: str, at: int
+) -> Authority:
+    """What an act would make of the authority: whoever does it has yet to draw its keys.
+
+    Args:
+        authority: In force.
+        kind: A statement's, that is not genesis.
+        fields: What it says, without epochs and wraps.
+        device: Who does it.
+        at: Seconds since the epoch.
+
+    Raises:
+        DeniedError: They may not. The reason is `signatures` if too few have signed.
+        MalformedError: It is not a well-formed act.
+    """
+    # No note that was parsed has None there, so none can be taken for a draft.
+    body = {"quoted": [], "epochs": None, "wraps": None, **fields, "device": device}
+    made = Note(kind, authority.origin(note.AUTHORITY), body, b"")
+    if not authority.active(authority.device(device).member, at):
+        raise DeniedError("you are suspended", reason="suspended")
+    return _RULES[kind](authority, made, at)
 
 
 # --- what holds for every statement -----------------------------------------------------------

@@ -42,6 +42,10 @@ def member_added(authority: Authority, statement: Note, at: int) -> Authority:
     contact = new_contact(authority, body["contact"])
     roles = roles_of(body["roles"])
     need_stewards(authority, signers(authority, statement, at))
+    added = Member(contact.device, contact.name, roles, (), authority.size)
+    after = with_device(authority, added, contact)
+    if body["wraps"] is None:
+        return after
     required = {MEMBERS, GATE}
     allowed = required | ({AUDITORS} if Role.AUDITOR in roles else set())
     given = wraps(authority, statement, at)
@@ -49,8 +53,6 @@ def member_added(authority: Authority, statement: Note, at: int) -> Authority:
         raise DeniedError("a statement gives keys to others than the new member", reason="wraps")
     if not required <= {group for group, _ in given} <= allowed:
         raise DeniedError("a new member is given other keys than their roles ask", reason="wraps")
-    added = Member(contact.device, contact.name, roles, (), authority.size)
-    after = with_device(authority, added, contact)
     return replace(after, groups=with_wraps(after.groups, given))
 
 

@@ -238,9 +238,13 @@ def rotate_beside(authority: Authority, statement: Note, at: int) -> Authority:
     """As `rotate`, for epochs beside another act: only of groups that it makes stale, and of the
     members' and the gate's in any case.
 
+    A draft has None for its epochs: what they must be is then still to be found out.
+
     Raises:
         DeniedError: `members` or `gate` stays stale: who left would read on.
     """
+    if statement.body["epochs"] is None:
+        return authority
     for raw in statement.body["epochs"]:
         group = raw["group"]
         if group in authority.groups and not authority.stale(group, at):
@@ -285,6 +289,8 @@ def wraps_owed(
     Raises:
         DeniedError, MalformedError: There is one too many or one is missing.
     """
+    if statement.body["wraps"] is None:
+        return after
     given, to = wraps(before, statement, at), set(devices)
     for group, device in given:
         lacking = {found.id for found in after.lacking(group, at)}
