@@ -18,7 +18,9 @@ OUTCOMES_OF = {"release": "released", "request": "pending"}
 """What the gate says of an act that is allowed, where it is not `done`."""
 
 
-def open_act(replica: Replica, reads: Reads, index: int, case: str) -> tuple[Note, Note]:
+def open_act(
+    replica: Replica, reads: Reads, index: int, case: str, key: bytes | None = None
+) -> tuple[Note, Note]:
     """Open and verify an entry of the access log.
 
     Args:
@@ -26,6 +28,7 @@ def open_act(replica: Replica, reads: Reads, index: int, case: str) -> tuple[Not
         reads: A snapshot.
         index: Of the entry.
         case: The case whose keys open it.
+        key: The entry's own key, where it was handed on to who came later.
 
     Raises:
         VerificationError, MissingError: It is not in the log, or a signature fails.
@@ -40,6 +43,8 @@ def open_act(replica: Replica, reads: Reads, index: int, case: str) -> tuple[Not
     body = entry.open_compartment(origin, first, openers) or entry.open_compartment(
         origin, first, openers, thorough=True
     )
+    if body is None and key is not None:
+        body = entry.open_with_key(origin, first, key)
     if body is None:
         # Who was given a false key is told that, and not that nobody meant them.
         replica.keyring.check(replica.authority, case)

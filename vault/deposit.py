@@ -17,7 +17,8 @@ from keys.container import CHUNK, Encryptor, encrypted_size
 from keys.derive import Label, padded_size, u64
 from keys.digest import Blake3, Sha256
 from vault import fields, ids, intake, message, recordkeys
-from vault.authority import Authority
+from vault.authority import Authority, secret_recipients
+from vault.errors import DeniedError
 from vault.fields import Fields
 from vault.intake import Opened, Source
 from vault.log import merkle
@@ -102,13 +103,17 @@ class Prepared:
         """
         vault, case = ids.parse(authority.vault), ids.parse(self.case)
         epochs = authority.epoch(self.case), authority.epoch(GATE)
+        # While somebody still has the case's keys who should not, the others' devices get it.
+        to_case = secret_recipients(authority, self.case, at)
+        if not to_case:
+            raise DeniedError("nobody holds this case any more", reason="no-holder")
         seals = [
             message.seal_secret(
-                secret, epoch.sealing, label, vault, case, self.deposit, u64(epoch.number)
+                secret, recipients, label, vault, case, self.deposit, u64(epoch.number)
             )
-            for secret, epoch, label in (
-                (self.case_secret, epochs[0], Label.CASE_SEAL),
-                (self.gate_secret, epochs[1], Label.GATE_SEAL),
+            for secret, recipients, epoch, label in (
+                (self.case_secret, to_case, epochs[0], Label.CASE_SEAL),
+                (self.gate_secret, [("", epochs[1].sealing)], epochs[1], Label.GATE_SEAL),
             )
         ]
         signed = sign(

@@ -15,6 +15,7 @@ from vault import ids
 from vault.authority import Authority
 from vault.errors import DeniedError, VerificationError
 from vault.log.entry import Opener
+from vault.message import Openers
 from vault.model import EpochKeys
 
 
@@ -124,6 +125,21 @@ class Keyring:
         epochs = self.all(authority, group)
         own = Opener(self._identity.sealing)
         return [*(Opener(epoch.sealing, epoch.tag(note_id)) for epoch in epochs), own]
+
+    def secret_openers(self, authority: Authority, group: str, number: int) -> Openers:
+        """The keys with which this identity may open a deposit's secret.
+
+        Args:
+            authority: What is known of the groups.
+            group: The deposit's case, or `gate`.
+            number: The epoch that it was sealed to, or that was in force but stale.
+
+        Raises:
+            VerificationError: A wrap or a link is false.
+        """
+        epoch = self.find(authority, group, number)
+        own = {self._identity.device: self._identity.sealing}
+        return own if epoch is None else {"": epoch.sealing, **own}
 
     def _numbers(self, authority: Authority, group: str) -> range:
         return range(len(authority.groups.get(group, ())), 0, -1)

@@ -10,17 +10,21 @@ size (8), fields root, blob (16), offset (8)).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from keys.derive import Label, lp, parse_lp, u64
 from keys.errors import OpenError
-from keys.seal import SealingKey, seal
+from keys.seal import OVERHEAD, SealingKey, seal
 from vault.errors import MalformedError
 from vault.model import Record
 
 _MAX_ROW = 1 << 26
+
+
+class NotMeantError(OpenError):
+    """None of some seals is for this identity; it may get one later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,30 +149,65 @@ def read_rows(source: BinaryIO) -> Iterator[Record]:
         )
 
 
-def seal_secret(secret: bytes, public: bytes, label: Label, *context: bytes) -> bytes:
-    """Seal a deposit's secret to an epoch.
+Openers = Mapping[str, SealingKey]
+"""Keys by what they are for: nothing for a group's epoch, the device's id for its own key."""
 
-    The form is a list, LP(LP(to, seal), ...): `to` is empty for the epoch's own key, and can be a
-    device's id where a group is stale.
+
+def seal_secret(
+    secret: bytes, recipients: Iterable[tuple[str, bytes]], label: Label, *context: bytes
+) -> bytes:
+    """Seal a deposit's secret to a group: to its epoch, or while it is stale to devices.
 
     Args:
-        secret: 32 bytes.
-        public: The epoch's sealing public key.
+        secret: 32 bytes; in a rekey the case's has 32 more, see `Renewal`.
+        recipients: What `vault.authority.secret_recipients` gives.
         label: `Label.CASE_SEAL` or `Label.GATE_SEAL`.
         context: The ids of vault, case and deposit and the epoch's number (8 bytes).
+
+    Returns:
+        LP(LP(to, seal), ...), where `to` is empty for the epoch's own key, or a device's id.
     """
-    return lp(lp(b"", seal(public, secret, label, *context)))
+    return lp(
+        *(lp(to.encode(), seal(public, secret, label, *context)) for to, public in recipients)
+    )
 
 
-def open_secret(seals: bytes, key: SealingKey, label: Label, *context: bytes) -> bytes:
-    """Open what `seal_secret` made.
+def sealed_to(seals: bytes, size: int = 32) -> list[str]:
+    """For whom each of some seals is: what stands before it, empty for the epoch's own key.
+
+    Args:
+        seals: What `seal_secret` made.
+        size: How many bytes each must hold.
 
     Raises:
-        OpenError: None of the seals is for this key and context.
-        MalformedError: Not a list of seals.
+        MalformedError: Not a list of such seals.
     """
+    found = []
     for raw in parse_lp(seals):
         to, sealed = parse_lp(raw, 2)
-        if to == b"":
+        if not to.isascii() or len(sealed) != OVERHEAD + size:
+            raise MalformedError("a seal of a deposit's secret is not of its shape")
+        found.append(to.decode("ascii"))
+    return found
+
+
+def open_secret(seals: bytes, openers: Openers, label: Label, *context: bytes) -> bytes:
+    """Open what `seal_secret` made, with whichever key is for one of the seals.
+
+    Raises:
+        NotMeantError: None of the seals is for one of these keys.
+        OpenError: One that is does not open: damage, or another context.
+        MalformedError: Not a list of seals.
+    """
+    false: OpenError | None = None
+    for raw in parse_lp(seals):
+        to, sealed = parse_lp(raw, 2)
+        key = openers.get(to.decode("ascii", "replace"))
+        if key is None:
+            continue
+        try:
             return key.open(sealed, label, *context)
-    raise OpenError("a deposit's secret is not sealed to this group")
+        except OpenError as error:
+            # Who is meant twice, by the epoch and by their device, needs one of the two.
+            false = error
+    raise false or NotMeantError("a deposit's secret is not sealed to this identity")

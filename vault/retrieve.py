@@ -120,10 +120,9 @@ def hold(replica: Replica, reads: Reads, deposit: Deposit) -> Held:
     )
     if not fits:
         raise DamageError("a deposit's row is not what its depositor signed")
-    epoch = replica.keyring.need(replica.authority, case, deposit.epoch)
     secret = open_secret(
         deposit.case_seal,
-        epoch.sealing,
+        replica.keyring.secret_openers(replica.authority, case, deposit.epoch),
         Label.CASE_SEAL,
         ids.parse(replica.vault),
         deposit.case,

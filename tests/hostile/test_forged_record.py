@@ -38,7 +38,7 @@ def forge(world: World) -> Record:
         gate = ana.replica.keyring.need(ana.authority, GATE, row.gate_epoch)
         gate_secret = open_secret(
             row.gate_seal,
-            gate.sealing,
+            {"": gate.sealing},
             Label.GATE_SEAL,
             *place[:3],
             u64(row.gate_epoch),

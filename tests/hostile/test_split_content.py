@@ -46,7 +46,7 @@ def readable(world: World, *groups: str) -> set[bytes]:
     for epoch, (sealed, label, number) in itertools.product(epochs, seals):
         try:
             secrets.append(
-                open_secret(sealed, epoch.sealing, label, *place[:2], deposit.id, u64(number))
+                open_secret(sealed, {"": epoch.sealing}, label, *place[:2], deposit.id, u64(number))
             )
         except Error:
             continue

@@ -52,7 +52,7 @@ class Seized:
         ):
             context = (self.vault, deposit.case, deposit.id, u64(number))
             try:
-                found.append(open_secret(seals, epoch.sealing, label, *context))
+                found.append(open_secret(seals, {"": epoch.sealing}, label, *context))
             except Error:
                 continue
         return found

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, BinaryIO
 from keys.derive import Label, u64
 from keys.errors import VerificationError
 from vault import fields, ids, recordkeys
-from vault.errors import DeniedError, MalformedError
+from vault.authority import secret_recipients
+from vault.errors import DeniedError, MalformedError, StaleError
 from vault.log import merkle
-from vault.message import Answer, open_secret, read_rows
+from vault.message import Answer, open_secret, read_rows, sealed_to
 from vault.model import Deposit, Record
 from vault.note import Note
 
@@ -44,6 +45,7 @@ def keep(turn: Turn) -> Answer:
     )
     if writes.deposit(deposit.id) is not None:
         raise DeniedError("a deposit of this id exists already", reason="used-id")
+    check_recipients(turn, case_seal, gate_seal)
     check_seals(turn.gate, turn.actor, deposit)
     check_rows(turn.gate.store, turn.actor, turn.rows)
     # The deposit stands in the public part, so that rows can be tied to the log without keys.
@@ -63,6 +65,26 @@ def keep(turn: Turn) -> Answer:
         writes.add_records(deposit.id, start, batch)
         start += len(batch)
     return answer
+
+
+def check_recipients(turn: Turn, case_seal: bytes, gate_seal: bytes, size: int = 32) -> None:
+    """Make sure that the seals are for exactly those who should have the secrets now.
+
+    Args:
+        turn: The act, allowed.
+        case_seal: Seals of a case secret.
+        gate_seal: Seals of a gate secret.
+        size: How many bytes each case seal holds.
+
+    Raises:
+        MalformedError: They are no seals, or the gate's is not for the gate.
+        StaleError: Somebody came or left since they were made: make them again.
+    """
+    wanted = [to for to, _ in secret_recipients(turn.authority, turn.case, turn.at)]
+    if sealed_to(gate_seal) != [""]:
+        raise MalformedError("a gate secret is not sealed to the gate")
+    if sealed_to(case_seal, size) != wanted or not wanted:
+        raise StaleError("who holds the case has changed", "try again")
 
 
 def check_seals(gate: Gate, actor: Note, deposit: Deposit) -> None:
@@ -107,7 +129,7 @@ def gate_secret(gate: Gate, deposit: Deposit) -> bytes:
     """
     return open_secret(
         deposit.gate_seal,
-        gate.epoch(deposit.gate_epoch).sealing,
+        {"": gate.epoch(deposit.gate_epoch).sealing},
         Label.GATE_SEAL,
         ids.parse(gate.replica.vault),
         deposit.case,

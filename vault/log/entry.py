@@ -155,6 +155,14 @@ def open_compartment(
         MalformedError: Not a compartment.
         VerificationError: A key opened it and what is inside does not fit the commitment.
     """
+    key = compartment_key(origin, raw, openers, thorough=thorough)
+    return None if key is None else open_with_key(origin, raw, key)
+
+
+def compartment_key(
+    origin: str, raw: bytes, openers: Sequence[Opener], *, thorough: bool = False
+) -> bytes | None:
+    """The random key of a compartment, for whoever hands it on. See `open_compartment`."""
     compartment = parse_compartment(raw)
     bound = (origin.encode(), compartment.commitment)
     for tag, sealed in compartment.recipients:
@@ -163,11 +171,20 @@ def open_compartment(
             if tag and tag != opener.tag and not thorough:
                 continue
             try:
-                key = opener.key.open(sealed, Label.ENTRY_KEY, *bound)
+                return opener.key.open(sealed, Label.ENTRY_KEY, *bound)
             except OpenError:
                 continue
-            return _unbox(origin, compartment, key)
     return None
+
+
+def open_with_key(origin: str, raw: bytes, key: bytes) -> bytes:
+    """Open a compartment with its own key.
+
+    Raises:
+        MalformedError: Not a compartment.
+        VerificationError: It is another's key, or what is inside does not fit the commitment.
+    """
+    return _unbox(origin, parse_compartment(raw), key)
 
 
 def disclosed(commitment: bytes, salt: bytes, body: bytes) -> None:
