@@ -3,6 +3,8 @@
 For tests only. Everybody's keys come from their names, and every epoch's from its group and number,
 so that any test can make any statement, by whoever has a right to it or not. Keys that were made
 once are kept.
+
+People go by their names, and so do their devices: `eva` is Eva's first one and `eva/2` another.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ from typing import Any
 from keys.group import Epoch
 from keys.identity import Contact, Identity, device_id
 from vault import ids, note
-from vault.authority import Authority, apply
+from vault.authority import Authority, apply, draft
 from vault.authority.apply import NOTHING
+from vault.errors import DeniedError, MalformedError
 from vault.log import merkle
-from vault.model import FIXED_GROUPS, GATE, MEMBERS, Position, Role
-from vault.note import AUTHORITY, Note
+from vault.model import AUDITORS, FIXED_GROUPS, GATE, MEMBERS, Position, Role
+from vault.note import AUTHORITY, STATEMENTS, Note
 
 VAULT = ids.show(bytes(range(16)))
 NOW = 1_800_000_000
@@ -56,6 +59,11 @@ def device(name: str) -> str:
 def name_of(device: str) -> str:
     """Who has this id."""
     return _NAMES[device]
+
+
+def owner(name: str) -> str:
+    """Whose device it is."""
+    return name.partition("/")[0]
 
 
 @cache
@@ -234,7 +242,7 @@ class World:
 
     def number(self, group: str) -> int:
         """The number of a group's epoch in force."""
-        return len(self.authority.groups[group])
+        return len(self.authority.groups.get(group, ())) or 1
 
     def added(
         self, name: str, *roles: str, groups: Sequence[str] = (MEMBERS, GATE), **changes: Any
@@ -257,9 +265,12 @@ class World:
             "ref": None,
             "title": note.encode64(b"encrypted"),
             "holders": [device(name) for name in names],
-            "epochs": [epoch_body(case, 1, names)],
+            "epochs": [epoch_body(case, 1, self._all_devices(names))],
         }
         return {**body, **changes}
+
+    def _all_devices(self, names: Iterable[str]) -> list[str]:
+        return [to for name in names for to in self.devices(name) or [name]]
 
     def granted(self, case: str, name: str, until: int | None = None, **changes: Any) -> Body:
         """Makes somebody a holder of a case."""
@@ -269,9 +280,14 @@ class World:
             "case": case,
             "member": device(name),
             "until": until,
-            "wraps": [wrap_body(case, number, name)],
+            "wraps": [wrap_body(case, number, to) for to in self.devices(name) or [name]],
         }
         return {**body, **changes}
+
+    def devices(self, name: str) -> list[str]:
+        """Somebody's devices that are not revoked."""
+        found = self.authority.members.get(device(name))
+        return [name_of(one) for one in found.devices] if found else []
 
     def entitled(self, group: str) -> list[str]:
         """Who should have a group's keys now."""
@@ -288,6 +304,144 @@ class World:
     def wrapped(self, *to: tuple[str, str]) -> Body:
         """Gives the keys of groups to people."""
         return {"wraps": [wrap_body(group, self.number(group), name) for group, name in to]}
+
+    # --- what needs epochs and wraps beside it, or several signatures -------------------------
+
+    def body(self, kind: str, by: str, *, quoted: str | None = None, **said: Any) -> Body:
+        """A statement's own fields, with every epoch and wrap that it needs.
+
+        Where who makes it may not, they are made as they would be if it were allowed.
+
+        Args:
+            kind: Of the statement.
+            by: The device that makes it.
+            quoted: The id of a proposal.
+            said: Its fields; people, devices, contacts and cases by name.
+        """
+        body = fields(said)
+        if "quoted" in STATEMENTS[kind]:
+            body["quoted"] = [] if quoted is None else [quoted]
+        if kind == "device-added":
+            body.setdefault("recovery", False)
+        return {**body, **self._beside(kind, by, body)}
+
+    def _beside(self, kind: str, by: str, body: Body) -> Body:
+        after, beside = self._draft(kind, by, body), Body()
+        stale = [group for group in after.groups if after.stale(group, self.now)]
+        if "epochs" in STATEMENTS[kind]:
+            needed = {MEMBERS, GATE} | ({body["case"]} if kind == "grant-revoked" else set())
+            among = needed if kind == "grant-revoked" else set(after.groups)
+            rotated = [
+                group
+                for group in stale
+                if group in among and (self._rotates(after, group, by) or group in {MEMBERS, GATE})
+            ]
+            beside["epochs"] = [self._epoch(after, group) for group in rotated]
+        if "wraps" in STATEMENTS[kind]:
+            fresh = {raw["group"] for raw in beside.get("epochs", ())}
+            new = set(after.devices) - set(self.authority.devices)
+            known = after.members.get(body.get("member", ""))
+            to = new if kind == "device-added" else new | set(known.devices if known else ())
+            beside["wraps"] = [
+                wrap_body(group, len(after.groups[group]), name_of(found.id))
+                for group in after.groups
+                if group not in fresh and self._gives(after, group, by)
+                for found in after.lacking(group, self.now)
+                if found.id in to
+            ]
+        return beside
+
+    def _draft(self, kind: str, by: str, body: Body) -> Authority:
+        # Whoever may not do it makes it as somebody would who may.
+        for name in (device(by), *self.authority.devices):
+            try:
+                return draft(self.authority, kind, body, name, self.now)
+            except (DeniedError, MalformedError):
+                continue
+        return self.authority
+
+    def _rotates(self, after: Authority, group: str, by: str) -> bool:
+        if device(by) not in {found.id for found in after.entitled(group, self.now)}:
+            return False
+        afresh = group == AUDITORS and after.lost(group)
+        return afresh or device(by) in after.epoch(group).wraps
+
+    def _gives(self, after: Authority, group: str, by: str) -> bool:
+        if group in {MEMBERS, GATE}:
+            return True
+        held = device(by) in after.epoch(group).wraps
+        entitled = device(by) in {found.id for found in after.entitled(group, self.now)}
+        return held and (entitled or group == AUDITORS)
+
+    def _epoch(self, after: Authority, group: str) -> Body:
+        names = [name_of(found.id) for found in after.entitled(group, self.now)]
+        made = epoch_body(group, len(after.groups[group]) + 1, names)
+        return {**made, "link": None} if group == AUDITORS and after.lost(group) else made
+
+    def does(self, kind: str, by: str, *, quoted: str | None = None, **said: Any) -> Authority:
+        """Somebody does an act, with all that it needs, and the gate appends it. See `body`."""
+        return self.do(kind, by, self.body(kind, by, quoted=quoted, **said))
+
+    def proposal(self, kind: str, *, expires: int | None = None, **said: Any) -> Body:
+        """Proposes an act."""
+        act = {"kind": kind, **fields(said)}
+        return {"act": act, "expires": self.now + 7 * DAY if expires is None else expires}
+
+    def propose(self, kind: str, *people: str, **said: Any) -> str:
+        """Somebody proposes an act and others endorse it; returns the proposal's id."""
+        first, *others = people
+        statement = self.statement("proposed", first, self.proposal(kind, **said))
+        self.put(statement)
+        for name in others:
+            self.do("endorsed", name, {"proposal": statement.body["id"]})
+        return str(statement.body["id"])
+
+    def agree(self, kind: str, *people: str, **said: Any) -> Authority:
+        """Several sign an act, and the last of them does it."""
+        quoted = self.propose(kind, *people[:-1], **said) if len(people) > 1 else None
+        return self.does(kind, people[-1], quoted=quoted, **said)
+
+    def records(self, case: str, name: str, *records: str, until: int | None = None) -> Body:
+        """Grants somebody some records of a case."""
+        return {
+            "case": case_id(case),
+            "member": device(name),
+            "records": [case_id(record) for record in records],
+            "until": until,
+            "seals": hashlib.sha256(name.encode()).hexdigest(),
+        }
+
+    def trusted(self, name: str, *cases: str, shares: int = 5, threshold: int = 3) -> Body:
+        """Makes an identity that exists only as shares a holder of cases."""
+        known = device(name) in self.authority.devices
+        groups = [*([] if known else [MEMBERS, GATE]), *map(case_id, cases)]
+        return {
+            "cases": [case_id(case) for case in cases],
+            "contact": contact(name).note.decode(),
+            "shares": shares,
+            "threshold": threshold,
+            "wraps": [wrap_body(group, self.number(group), name) for group in groups],
+        }
+
+
+def fields(said: Mapping[str, Any]) -> Body:
+    """Fields in which people, devices, contacts and cases stand by name, as they stand in notes."""
+    ways = {
+        "member": device,
+        "target": device,
+        "case": case_id,
+        "contact": lambda name: contact(name).note.decode(),
+        "roles": lambda roles: [Role(role).value for role in roles],
+    }
+    return {
+        # What comes from a note stands there as it must already.
+        name: ways[name](value) if name in ways and not _in_notes(value) else value
+        for name, value in said.items()
+    }
+
+
+def _in_notes(value: Any) -> bool:
+    return isinstance(value, str) and len(value) >= 26
 
 
 # --- a vault with everybody in it -------------------------------------------------------------

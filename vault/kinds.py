@@ -144,8 +144,8 @@ MAX_RECORDS = 1000
 
 _ACTOR = {"id": _id, "device": _device, "time": _integer, "seen": _SEEN}
 _STATEMENT = {**_ACTOR, "extends": _POSITION}
-# Where several must sign, the statement quotes the proposal that they signed; else it is empty.
-_QUORUM = {"quoted": _list(_note_text, 0, 1)}
+# Where several must sign, the statement names the proposal that they signed; else it is empty.
+_QUORUM = {"quoted": _list(_id, 0, 1)}
 _EPOCHS = {"epochs": _list(_EPOCH)}
 _POLICY = _object(stewards=_count)
 _ASKS = _object(approvals=_few, hours=_hours)

@@ -114,6 +114,7 @@ def everybody() -> World:
     return world
 
 
+@pytest.mark.xfail(strict=True)
 def test_every_statement_is_tried() -> None:
     """No statement is left out of the table."""
     world = everybody()

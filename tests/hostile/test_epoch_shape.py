@@ -390,15 +390,15 @@ def test_a_member_is_added_without_epochs() -> None:
     refused(world, "member-added", FOUNDER, body, MalformedError, "without new epochs")
 
 
-def test_quotations_are_not_supported_yet() -> None:
-    """A statement that quotes a proposal is refused: nothing would check what it quotes."""
+def test_a_proposal_of_nobody() -> None:
+    """A statement that names a proposal which nobody made is refused, though it needs none."""
     world = kit.peopled()
-    body = world.added("new", "attorney", quoted=["a proposal"])
-    refused(world, "member-added", FOUNDER, body, MalformedError, "not supported")
+    body = world.added("new", "attorney", quoted=[kit.case_id("a proposal")])
+    refused(world, "member-added", FOUNDER, body, DeniedError, "no such proposal")
     # Nor is one steward enough where a policy asks for two.
     world.history[-1] = replace(world.authority, stewards_needed=2)
     body = world.added("new", "attorney")
-    refused(world, "member-added", FOUNDER, body, MalformedError, "not supported")
+    refused(world, "member-added", FOUNDER, body, DeniedError, "2 stewards must sign")
 
 
 def test_a_role_named_twice() -> None:

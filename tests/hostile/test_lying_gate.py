@@ -310,7 +310,7 @@ def test_a_forbidden_statement_changes_nothing(world: World) -> None:
             "seen": ben.replica.seen(),
             "extends": ben.authority.position.body(),
             **statements.case_granted(
-                ben.authority, ben.replica.keyring, world.case, identity("carla").device
+                ben.authority, ben.replica.keyring, world.case, identity("carla").device, None
             ),
         }
         signed = note.sign("case-granted", ben.authority.origin(AUTHORITY), body, ben.identity)
@@ -341,7 +341,7 @@ def test_a_gate_that_accepts_a_forbidden_statement_of_mine_is_reported(
             "note": signed.digest,
             "outcome": "done",
             "why": None,
-            "time": 0,
+            "time": signed.body["time"],
             "authority": signed.body["extends"],
             "access": signed.body["seen"]["access"],
             "level": 0,

@@ -15,6 +15,7 @@ from keys.signing import SigningKeys
 from vault import ids, note, statements
 from vault.errors import (
     DamageError,
+    DeniedError,
     LockedError,
     LogError,
     RolledBackError,
@@ -148,9 +149,10 @@ def test_a_statement_under_another_notes_name_is_refused(
 
 
 def test_a_statement_that_members_cannot_open_stops_them(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What is sealed to somebody else could say anything: nobody goes on past it."""
+    """What is sealed to somebody else could say anything: nobody goes on past it. Who was a member
+    before has most likely been removed or suspended, and is told so; who joins is not."""
     real = entry.seal_compartment
 
     def elsewhere(origin: str, body: bytes, recipients: list[entry.Recipient]) -> bytes:
@@ -160,8 +162,13 @@ def test_a_statement_that_members_cannot_open_stops_them(
     with monkeypatch.context() as patch:
         patch.setattr(forge_kit.entry, "seal_compartment", elsewhere)
         append_statement(world)
-    with pytest.raises(LockedError, match="not sealed"), world.session("ben"):
+    with pytest.raises(DeniedError, match="not a member") as caught, world.session("ben"):
         pass
+    assert caught.value.reason == "not-member"
+    with pytest.raises(LockedError, match="not sealed"):
+        Session.join(
+            world.path, identity("ben"), tmp_path / "fresh", world.fingerprint, clock=world.clock
+        )
 
 
 def test_who_joins_after_rotations_follows_all_of_them(world: World, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -21,6 +21,7 @@ calm = settings(deadline=None)
 often = settings(deadline=None, max_examples=300)
 
 NAMES = (FOUNDER, *CAST, STRANGER, "new", "ivy")
+DEVICES = (*NAMES, "eva/2", "ada/2", "lea/2")
 CASES = (CASE, "border", "raid")
 GROUPS = (MEMBERS, AUDITORS, GATE, *map(kit.case_id, CASES))
 
@@ -50,63 +51,111 @@ def acts(draw: st.DrawFn) -> dict[str, Any]:
         "until": draw(st.none() | times),
         "groups": draw(st.lists(groups, min_size=1, max_size=3, unique=True)),
         "entitled": draw(st.integers(0, 3)) < 3,
+        "device": draw(st.sampled_from(DEVICES)),
+        "proposed": draw(st.sampled_from(sorted(note.PROPOSALS))),
+        "quotes": draw(st.booleans()),
+        "few": draw(st.integers(0, 3)),
+        "yes": draw(st.booleans()),
     }
+
+
+def said_of(kind: str, act: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an act that can be proposed."""
+    values = {
+        "contact": act["device"],
+        "roles": act["roles"],
+        "member": act["whom"],
+        "why": None,
+        "target": act["device"],
+        "case": act["case"],
+        "asks": {"approvals": act["few"], "hours": 1 + act["few"]},
+        "policy": {"stewards": 1 + act["few"]},
+        "lost": {"authority": {"size": 90, "root": NOTHING.root}, "access": NOTHING.body()},
+    }
+    return {name: values[name] for name in note.PROPOSALS[kind]}
+
+
+NO_ACT = dict.fromkeys(["device", "roles", "whom", "case"]) | {"few": 0}
 
 
 def body_of(world: World, act: dict[str, Any]) -> dict[str, Any]:
     """The statement's own fields: right for the act, or made for whom the actor likes."""
+    kind = act["kind"]
     known = [group for group in act["groups"] if group in world.authority.groups] or [MEMBERS]
-    if act["kind"] == "genesis":
-        return world.genesis(act["who"])
-    if act["kind"] == "member-added":
-        groups = (MEMBERS, GATE) if act["entitled"] else known
-        return world.added(act["whom"], *act["roles"], groups=groups)
-    if act["kind"] == "case-opened":
-        return world.opened(act["case"], act["who"], *act["others"])
-    if act["kind"] == "case-granted":
-        return world.granted(act["case"], act["whom"], act["until"])
-    if act["kind"] == "rotated":
-        return {
-            "epochs": [
-                world.next_epoch(group)
-                if act["entitled"]
-                else kit.epoch_body(group, world.number(group) + 1, act["others"])
-                for group in known
-            ]
-        }
-    return world.wrapped(*((group, act["whom"]) for group in known))
+    proposals = list(world.authority.proposals)
+    opened = [case for case in CASES if kit.case_id(case) in world.authority.cases]
+    given = known if kind == "member-added" and not act["entitled"] else (MEMBERS, GATE)
+    rotated = [
+        world.next_epoch(group)
+        if act["entitled"]
+        else kit.epoch_body(group, world.number(group) + 1, act["others"])
+        for group in known
+    ]
+    bodies: dict[str, Callable[[], dict[str, Any]]] = {
+        "genesis": lambda: world.genesis(act["who"]),
+        "proposed": lambda: world.proposal(act["proposed"], **said_of(act["proposed"], act)),
+        "endorsed": lambda: {"proposal": [kit.case_id("none"), *proposals][-1]},
+        "member-added": lambda: world.added(act["whom"], *act["roles"], groups=given),
+        "case-opened": lambda: world.opened(act["case"], act["who"], *act["others"]),
+        "case-granted": lambda: world.granted(act["case"], act["whom"], act["until"]),
+        "records-granted": lambda: world.records(act["case"], act["whom"], "one"),
+        "rotated": lambda: {"epochs": rotated},
+        "wrapped": lambda: world.wrapped(*((group, act["whom"]) for group in known)),
+        "recovery-trusted": lambda: world.trusted("paper", *(opened or CASES)[: 1 + act["few"]]),
+        **dict.fromkeys(
+            ["case-closed", "case-reopened", "hold-set"],
+            lambda: {"case": kit.case_id(act["case"])},
+        ),
+    }
+    return bodies[kind]() if kind in bodies else agreed(world, kind, act)
+
+
+def agreed(world: World, kind: str, act: dict[str, Any]) -> dict[str, Any]:
+    """What several may have to sign: often what somebody has proposed, where somebody has."""
+    said, quoted = said_of(kind, act), None
+    for name, found in world.authority.proposals.items():
+        if act["quotes"] and found.act["kind"] == kind:
+            said, quoted = {field: found.act[field] for field in said}, name
+    return world.body(kind, act["who"], quoted=quoted, **said)
 
 
 def check(authority: Authority) -> None:
     """What holds in every state."""
-    devices = set(authority.devices)
+    devices, former = set(authority.devices), set(authority.former_devices)
     auditors = {member.id for member in authority.auditors()}
-    assert authority.founder in authority.members
+    assert not devices & former
+    assert not authority.members.keys() & authority.former_members.keys()
+    owned = [device for member in authority.members.values() for device in member.devices]
+    assert sorted(owned) == sorted(devices)
     for member in authority.members.values():
-        assert set(member.devices) <= devices
+        assert all(authority.devices[device].member == member.id for device in member.devices)
         assert Role.AUDITOR not in member.roles or member.roles == {Role.AUDITOR}
+        assert member.shares is None or not member.roles
+    # As many stewards as must sign can be had: those who are suspended can be resumed.
+    stewards = [m for m in authority.members.values() if Role.STEWARD in m.roles and m.devices]
+    assert len(stewards) >= authority.stewards_needed >= 1
     for case in authority.cases.values():
-        assert case.grants.keys() <= authority.members.keys()
-        assert not case.grants.keys() & auditors
-        assert case.grants.keys() <= authority.held
-        assert authority.epoch(case.id).wraps.keys() <= case.grants.keys()
-        # Somebody can always grant and rotate it.
-        assert any(
-            Role.ADVOCATE in authority.members[grant.member].roles and grant.until is None
-            for grant in case.grants.values()
-        )
+        for granted in (case.grants, case.records):
+            assert granted.keys() <= authority.members.keys()
+            assert not granted.keys() & auditors
+            for name in granted:
+                member = authority.members[name]
+                assert member.shares is not None or (member.roles and name in authority.held)
     assert not authority.held & auditors
     assert authority.groups.keys() == {MEMBERS, AUDITORS, GATE, *authority.cases}
     for group, epochs in authority.groups.items():
         assert [epoch.number for epoch in epochs] == list(range(1, len(epochs) + 1))
         for epoch in epochs:
-            assert epoch.wraps.keys() <= devices
+            assert epoch.wraps
+            assert epoch.wraps.keys() <= devices | former
             assert (epoch.signing is not None) == (group == GATE)
-            assert (epoch.link is None) == (epoch.number == 1)
-    holders = authority.epoch(AUDITORS).wraps.keys()
-    assert holders <= auditors | {authority.founder}
+            unlinked = epoch.link is None
+            assert unlinked == (epoch.number == 1) or (group == AUDITORS and unlinked)
     for group in (MEMBERS, GATE):
-        assert authority.epoch(group).wraps.keys() == devices
+        # Somebody has the keys, and nobody who is gone.
+        assert authority.epoch(group).wraps.keys() <= devices
+    for proposal in authority.proposals.values():
+        assert len({proposal.by, *proposal.endorsers}) == 1 + len(proposal.endorsers)
 
 
 @calm
@@ -128,7 +177,10 @@ def test_random_acts(bare: bool, stated: list[dict[str, Any]]) -> None:
         # What was is not taken away or changed in place by what comes after.
         assert world.history[-2] == before
         assert after.size == before.size + 1
-        assert before.members.items() <= after.members.items()
+        assert before.members.keys() <= after.members.keys() | after.former_members.keys()
+        assert before.devices.keys() <= after.devices.keys() | after.former_devices.keys()
+        assert before.former_members.items() <= after.former_members.items()
+        assert before.former_devices.items() <= after.former_devices.items()
         assert before.note_ids < after.note_ids
         assert before.held <= after.held
         check(after)
@@ -138,12 +190,30 @@ def test_random_acts(bare: bool, stated: list[dict[str, Any]]) -> None:
 
 
 def statements(world: World) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """One good statement of each kind, but for genesis."""
+    """One good statement of each kind that can begin from here."""
     yield "member-added", FOUNDER, world.added("new", "attorney")
     yield "case-opened", "lea", world.opened("border", "lea", "amy")
     yield "case-granted", "eva", world.granted(CASE, "bob", NOW + DAY)
     yield "rotated", "eva", world.rotated(MEMBERS, GATE, kit.case_id(CASE))
     yield "wrapped", FOUNDER, world.wrapped((AUDITORS, "ida"))
+    yield "proposed", "eva", world.proposal("member-suspended", member="bob", why=None)
+    for kind, name, said in (
+        ("roles-set", "sol", {"member": "bob", "roles": ["auditor"]}),
+        ("member-removed", "sol", {"member": "lea", "why": "left"}),
+        ("member-suspended", "sol", {"member": "lea", "why": None}),
+        ("device-added", "eva", {"member": "eva", "contact": "eva/2"}),
+        ("device-added", "sol", {"member": "eva", "contact": "eva/2"}),
+        ("device-revoked", "sol", {"target": "lea"}),
+        ("grant-revoked", "eva", {"case": CASE, "member": "lea"}),
+        ("case-policy-set", "eva", {"case": CASE, "asks": {"approvals": 1, "hours": 2}}),
+        ("vault-policy-set", "sol", {"policy": {"stewards": 2}}),
+        ("restore-declared", "sol", said_of("restore-declared", NO_ACT)),
+    ):
+        yield kind, name, world.body(kind, name, **said)
+    yield "records-granted", "eva", world.records(CASE, "amy", "one", "two", until=NOW + DAY)
+    yield "case-closed", "eva", {"case": kit.case_id(CASE)}
+    yield "hold-set", "lea", {"case": kit.case_id(CASE)}
+    yield "recovery-trusted", "eva", world.trusted("paper", CASE)
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

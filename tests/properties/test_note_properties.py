@@ -46,9 +46,28 @@ epochs = st.fixed_dictionaries(
 roles = st.lists(
     st.sampled_from(["steward", "advocate", "attorney", "auditor"]), min_size=1, max_size=4
 )
+few = st.integers(0, 16)
+seen = st.fixed_dictionaries({"authority": positions, "access": positions})
+asks = st.fixed_dictionaries({"approvals": few, "hours": st.integers(1, 24 * 366)})
 
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "access": positions,
+    "answers": id_texts,
+    "asked": hashes,
+    "asks": asks,
+    "asks_for": st.sampled_from([*note.DISPOSITIONS, "destroy"]),
+    "before_root": hashes,
+    "cases": st.lists(id_texts, min_size=1, max_size=3),
+    "expires": integers,
+    "lost": seen,
+    "proposal": id_texts,
+    "recovery": st.booleans(),
+    "seals": hashes,
+    "seals_root": hashes,
+    "shares": few,
+    "sole": st.booleans(),
+    "target": devices,
+    "threshold": few,
     "authority": positions,
     "case": id_texts,
     "case_commitment": hashes,
@@ -75,21 +94,36 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "outcome": st.sampled_from(note.OUTCOMES),
     "policy": st.fixed_dictionaries({"stewards": counts}),
     "purpose": st.sampled_from(note.PURPOSES),
-    "quoted": st.lists(texts, max_size=2),
+    "quoted": st.lists(id_texts, max_size=1),
     "records": st.lists(id_texts, min_size=1, max_size=3),
     "records_root": hashes,
     "ref": st.none() | texts,
     "request": st.none() | id_texts,
     "roles": roles,
-    "seen": st.fixed_dictionaries({"authority": positions, "access": positions}),
+    "seen": seen,
     "suite": st.just(1),
     "time": integers,
     "title": base64s,
     "until": st.none() | integers,
     "vault": id_texts,
-    "why": st.none() | codes,
+    "why": st.none() | texts,
     "wraps": st.lists(wraps, min_size=1, max_size=2),
 }
+ELSEWHERE: dict[tuple[str, str], st.SearchStrategy[Any]] = {
+    ("gate", "why"): st.none() | codes,
+    ("member-added", "epochs"): st.lists(epochs, max_size=2),
+}
+"""Fields that have another shape in one kind of note."""
+
+
+@st.composite
+def proposed(draw: st.DrawFn) -> dict[str, Any]:
+    """An act as it is proposed."""
+    kind = draw(st.sampled_from(sorted(note.PROPOSALS)))
+    return {"kind": kind, **{name: draw(FIELDS[name]) for name in note.PROPOSALS[kind]}}
+
+
+FIELDS["act"] = proposed()
 NUMBERS = {"genesis": 3, "case-opened": 1}
 """How many epochs these have."""
 
@@ -115,7 +149,8 @@ anything = st.recursive(
 def bodies(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """A kind, and a body of its shape."""
     kind = draw(st.sampled_from(sorted(note.KINDS)))
-    body = {name: draw(FIELDS[name]) for name in note.KINDS[kind]}
+    fields = {name: ELSEWHERE.get((kind, name), FIELDS[name]) for name in note.KINDS[kind]}
+    body = {name: draw(strategy) for name, strategy in fields.items()}
     if kind in NUMBERS:
         body["epochs"] = [draw(epochs) for _ in range(NUMBERS[kind])]
     return kind, body

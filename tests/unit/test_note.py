@@ -76,6 +76,78 @@ SAMPLES: dict[str, dict[str, Any]] = {
     },
     "rotated": {**_STATEMENT, "epochs": [{**EPOCH, "number": 2, "link": "YQ=="}]},
     "wrapped": {**_STATEMENT, "wraps": [WRAP]},
+    "proposed": {
+        **_STATEMENT,
+        "act": {"kind": "member-removed", "member": DEVICE, "why": "left"},
+        "expires": 1_800_000_001,
+    },
+    "endorsed": {**_STATEMENT, "proposal": ID},
+    "roles-set": {
+        **_STATEMENT,
+        "quoted": [ID],
+        "member": DEVICE,
+        "roles": ["attorney"],
+        "epochs": [],
+        "wraps": [],
+    },
+    "member-removed": {
+        **_STATEMENT,
+        "quoted": [],
+        "member": DEVICE,
+        "why": "left",
+        "epochs": [EPOCH],
+    },
+    "member-suspended": {
+        **_STATEMENT,
+        "quoted": [ID],
+        "member": DEVICE,
+        "why": None,
+        "epochs": [EPOCH],
+    },
+    "member-resumed": {**_STATEMENT, "quoted": [], "member": DEVICE, "wraps": [WRAP]},
+    "device-added": {
+        **_STATEMENT,
+        "quoted": [],
+        "member": DEVICE,
+        "contact": "evault/1/contact\n",
+        "recovery": True,
+        "epochs": [],
+        "wraps": [WRAP],
+    },
+    "device-revoked": {**_STATEMENT, "quoted": [], "target": DEVICE, "epochs": [EPOCH]},
+    "records-granted": {
+        **_STATEMENT,
+        "case": ID,
+        "member": DEVICE,
+        "records": [ID],
+        "until": 1_800_000_001,
+        "seals": HASH,
+    },
+    "grant-revoked": {**_STATEMENT, "quoted": [], "case": ID, "member": DEVICE, "epochs": []},
+    "case-closed": {**_STATEMENT, "case": ID},
+    "case-reopened": {**_STATEMENT, "case": ID},
+    "case-policy-set": {
+        **_STATEMENT,
+        "quoted": [],
+        "case": ID,
+        "asks": {"approvals": 2, "hours": 72},
+    },
+    "hold-set": {**_STATEMENT, "case": ID},
+    "hold-lifted": {**_STATEMENT, "quoted": [ID], "case": ID},
+    "recovery-trusted": {
+        **_STATEMENT,
+        "cases": [ID],
+        "contact": "evault/1/contact\n",
+        "shares": 5,
+        "threshold": 3,
+        "wraps": [WRAP],
+    },
+    "vault-policy-set": {**_STATEMENT, "quoted": [], "policy": {"stewards": 2}},
+    "restore-declared": {
+        **_STATEMENT,
+        "quoted": [],
+        "lost": {"authority": POSITION, "access": POSITION},
+    },
     "deposit": {
         **_ACTOR,
         "case": ID,
@@ -100,6 +172,50 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "details": HASH,
     },
     "receipt": {**_ACTOR, "case": ID, "entry": 0, "leaf": HASH, "details": None},
+    "request": {
+        **_ACTOR,
+        "case": ID,
+        "records": [ID],
+        "purpose": "filing",
+        "asks_for": "destroy",
+        "expires": 1_800_000_001,
+        "details": None,
+    },
+    "approval": {**_ACTOR, "case": ID, "answers": ID, "asked": HASH, "details": HASH},
+    "denial": {**_ACTOR, "case": ID, "answers": ID, "asked": HASH, "details": None},
+    "destruction": {**_ACTOR, "case": ID, "records": [ID], "answers": ID, "details": None},
+    "rekey": {
+        **_ACTOR,
+        "case": ID,
+        "epoch": 2,
+        "gate_epoch": 1,
+        "count": 1,
+        "seals_root": HASH,
+        "details": None,
+    },
+    "re-encrypt": {
+        **_ACTOR,
+        "case": ID,
+        "epoch": 2,
+        "gate_epoch": 1,
+        "deposit": ID,
+        "count": 1,
+        "before_root": HASH,
+        "records_root": HASH,
+        "case_commitment": HASH,
+        "gate_commitment": HASH,
+        "case_seal": HASH,
+        "gate_seal": HASH,
+        "details": None,
+    },
+    "confirmation": {
+        **_ACTOR,
+        "case": ID,
+        "entry": 7,
+        "leaf": HASH,
+        "sole": False,
+        "details": None,
+    },
     "gate": {
         "note": HASH,
         "outcome": "refused",
@@ -172,8 +288,74 @@ def but_none(values: list[Any]) -> list[Any]:
     return [value for value in values if value is not None]
 
 
+_ACTS: dict[str, dict[str, Any]] = {
+    "member-added": {"contact": "evault/1/contact\n", "roles": ["steward"]},
+    "roles-set": {"member": DEVICE, "roles": ["steward"]},
+    "member-removed": {"member": DEVICE, "why": "left"},
+    "member-suspended": {"member": DEVICE, "why": None},
+    "member-resumed": {"member": DEVICE},
+    "device-added": {"member": DEVICE, "contact": "evault/1/contact\n"},
+    "device-revoked": {"target": DEVICE},
+    "grant-revoked": {"case": ID, "member": DEVICE},
+    "case-policy-set": {"case": ID, "asks": {"approvals": 0, "hours": 1}},
+    "hold-lifted": {"case": ID},
+    "vault-policy-set": {"policy": {"stewards": 2}},
+    "restore-declared": {"lost": {"authority": POSITION, "access": POSITION}},
+}
+PROPOSED = [{"kind": kind, **act} for kind, act in _ACTS.items()]
+NO_ACTS: list[Any] = [
+    None,
+    [],
+    "",
+    {},
+    {"kind": "rotated"},
+    {"kind": "rotated", "epochs": []},
+    {"kind": "genesis"},
+    {"kind": None},
+    {"kind": ["hold-lifted"], "case": ID},
+    *({k: v for k, v in act.items() if k != name} for act in PROPOSED for name in act),
+    *({**act, "more": 1} for act in PROPOSED),
+    *({**act, name: bad} for act in PROPOSED for name in act for bad in [7, [], {}, True]),
+]
+NO_FEW = [17, *NO_NUMBERS]
+NO_ASKS: list[Any] = [
+    None,
+    [],
+    {},
+    {"approvals": 1},
+    {"approvals": 1, "hours": 1, "more": 1},
+    *({"approvals": bad, "hours": 1} for bad in NO_FEW),
+    *({"approvals": 1, "hours": bad} for bad in [8785, *NO_COUNTS]),
+]
+NO_SEEN: list[Any] = [
+    None,
+    {},
+    {"authority": POSITION},
+    {"authority": POSITION, "access": POSITION, "more": POSITION},
+    *({"authority": bad, "access": POSITION} for bad in NO_POSITIONS),
+    *({"authority": POSITION, "access": bad} for bad in NO_POSITIONS),
+]
+NO_REASONS = [7, [], {}, True, "a" * 4097]
+
 MISSHAPEN: dict[str, list[Any]] = {
     "access": NO_POSITIONS,
+    "act": NO_ACTS,
+    "answers": NO_IDS,
+    "asked": NO_HASHES,
+    "asks": NO_ASKS,
+    "asks_for": ["", "VIEW", "print", None, 7, [], {}],
+    "before_root": NO_HASHES,
+    "cases": [[], None, "", {}, [ID] * 1001, *([bad] for bad in NO_IDS)],
+    "expires": NO_NUMBERS,
+    "lost": NO_SEEN,
+    "proposal": NO_IDS,
+    "recovery": [0, 1, "true", None, [], {}],
+    "seals": NO_HASHES,
+    "seals_root": NO_HASHES,
+    "shares": NO_FEW,
+    "sole": [0, 1, "true", None, [], {}],
+    "target": NO_DEVICES,
+    "threshold": NO_FEW,
     "authority": NO_POSITIONS,
     "case": NO_IDS,
     "case_commitment": NO_HASHES,
@@ -200,28 +382,23 @@ MISSHAPEN: dict[str, list[Any]] = {
     "outcome": ["", "Done", "approved", None, 7, [], {}],
     "policy": [None, [], {}, {"stewards": 1, "more": 1}, *({"stewards": x} for x in NO_COUNTS)],
     "purpose": ["", "Review", "curiosity", None, 7, [], {}],
-    "quoted": [None, {}, "", [None], [7], ["a" * 65537]],
+    "quoted": [None, {}, "", [None], [7], [ID] * 2, *([bad] for bad in NO_IDS)],
     "records": [[], None, "", {}, [ID] * 1001, *([bad] for bad in NO_IDS)],
     "records_root": NO_HASHES,
     "ref": [7, [], {}, True, "a" * 4097, "é" * 2049, "\ud800"],
     "request": but_none(NO_IDS),
     "roles": NO_ROLES,
-    "seen": [
-        None,
-        {},
-        {"authority": POSITION},
-        {**_ACTOR["seen"], "more": POSITION},  # type: ignore[dict-item]
-        *({"authority": bad, "access": POSITION} for bad in NO_POSITIONS),
-        *({"authority": POSITION, "access": bad} for bad in NO_POSITIONS),
-    ],
+    "seen": NO_SEEN,
     "suite": [0, 2, 1.0, True, "1", None, [], {}],
     "time": NO_NUMBERS,
     "title": NO_BASE64,
     "until": but_none(NO_NUMBERS),
     "vault": NO_IDS,
-    "why": but_none(NO_CODES),
+    "why": NO_REASONS,
     "wraps": NO_WRAPS,
 }
+ELSEWHERE: dict[tuple[str, str], list[Any]] = {("gate", "why"): but_none(NO_CODES)}
+"""What a field of the same name refuses in one kind of note."""
 
 
 @cache
@@ -282,7 +459,7 @@ def test_signatures_of_a_kind(kind: str) -> None:
     verify_note(made(kind).signed, contact().verifiers[: len(signatures)], exact=True)
 
 
-@pytest.mark.parametrize("kind", ["", "contact", "Gate", "gate ", "member-removed", "gate\x00"])
+@pytest.mark.parametrize("kind", ["", "contact", "Gate", "gate ", "ticket-issued", "gate\x00"])
 def test_unknown_kind(kind: str) -> None:
     """A note of a kind that is not known is refused."""
     with pytest.raises(ValueError, match="not supported"):
@@ -295,6 +472,8 @@ def test_unknown_kind(kind: str) -> None:
 def test_body_of_another_kind(kind: str) -> None:
     """The body of one kind is none of another."""
     for other in KINDS.keys() - {kind}:
+        if KINDS[other].keys() == KINDS[kind].keys():
+            continue  # Only the first line tells these apart, and it is signed.
         with pytest.raises(MalformedError, match="exactly its fields"):
             note.parse(written(kind, line_of(other)))
 
@@ -327,7 +506,7 @@ def test_misshapen_field(kind: str) -> None:
     """A note with a field of another shape is refused, when made and when read."""
     body = {**SAMPLES[kind], "device": signer().device}
     for name in body:
-        for bad in MISSHAPEN[name]:
+        for bad in ELSEWHERE.get((kind, name), MISSHAPEN[name]):
             false = {**body, name: bad}
             with pytest.raises(ValueError):  # noqa: PT011 -- either of two messages.
                 note.encode(kind, ORIGIN, false)

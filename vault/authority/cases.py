@@ -144,7 +144,7 @@ def grant_revoked(authority: Authority, statement: Note, at: int) -> Authority:
             reason="last-advocate",
         )
     after = replace(authority, cases={**authority.cases, case.id: without_grant(case, subject.id)})
-    if any(raw["group"] != case.id for raw in body["epochs"]):
+    if any(raw["group"] != case.id for raw in body["epochs"] or ()):
         raise DeniedError("an act rotates a group that it does not concern", reason="epoch")
     return rotate_beside(after, statement, at)
 

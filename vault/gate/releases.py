@@ -29,6 +29,8 @@ def release(turn: Turn) -> Answer:
         MalformedError: It names a record twice.
         DamageError: What the shares come from is missing.
     """
+    if turn.actor.body["request"] is not None:
+        return turn.refuse("request")
     reason = find(turn.writes, turn.case, turn.actor.body["records"])
     if reason is not None:
         return turn.refuse(reason)
