@@ -168,6 +168,7 @@ class Proposal:
         endorsers: Who else has signed.
         until: When it expires.
         index: The statement that proposed it.
+        devices: With which device each of them has signed.
     """
 
     id: str
@@ -176,6 +177,7 @@ class Proposal:
     endorsers: tuple[str, ...]
     until: int
     index: int
+    devices: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

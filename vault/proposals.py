@@ -80,12 +80,10 @@ class Proposals:
         for proposal in authority.proposals.values():
             if at >= proposal.until:
                 continue
-            people = (proposal.by, *proposal.endorsers)
-            counted = tuple(
-                name for name in people if quorum.counts(authority, proposal.act, name, at)
-            )
             may = quorum.counts(authority, proposal.act, me, at)
-            found.append(Waiting(proposal, counted, me in people, may))
+            mine = proposal.devices.get(me) in authority.devices
+            counted = quorum.signed(authority, proposal, at)
+            found.append(Waiting(proposal, counted, mine, may))
         return found
 
     def find(self, text: str) -> Waiting:

@@ -122,7 +122,10 @@ def grant_revoked(authority: Authority, statement: Note, at: int) -> Authority:
     people = signers(authority, statement, at)
     advocates = {found.id for found in authority.advocates(case.id, at)}
     by = signer(authority, statement).id
-    if subject.id in advocates and subject.id != by:
+    # Also while they are suspended: else two could suspend an advocate and one of them do the rest.
+    grant = case.grants.get(subject.id)
+    guarded = Role.ADVOCATE in subject.roles and grant is not None and grant.holds(at)
+    if guarded and subject.id != by:
         others = (people & advocates) - {subject.id}
         allowed = len(others) >= 2 or bool(
             others and stewards_of(authority, people) - {subject.id} - _one(others)
@@ -132,18 +135,14 @@ def grant_revoked(authority: Authority, statement: Note, at: int) -> Authority:
     if not allowed:
         raise DeniedError(
             "against an advocate who holds the case two others must sign, or one and a steward"
-            if subject.id in advocates
+            if guarded
             else "only an advocate who holds a case may revoke a grant",
             "let another endorse it: see `evault status`",
             reason="signatures",
         )
-    if advocates == {subject.id}:
-        raise DeniedError(
-            "the last advocate who holds a case cannot leave it",
-            "grant it to another advocate first",
-            reason="last-advocate",
-        )
     after = replace(authority, cases={**authority.cases, case.id: without_grant(case, subject.id)})
+    if guarded:
+        _keep_case(after, case, subject, at)
     if any(raw["group"] != case.id for raw in body["epochs"] or ()):
         raise DeniedError("an act rotates a group that it does not concern", reason="epoch")
     return rotate_beside(after, statement, at)
@@ -190,7 +189,7 @@ def case_policy_set(authority: Authority, statement: Note, at: int) -> Authority
 def hold_set(authority: Authority, statement: Note, at: int) -> Authority:
     """Any holder or a steward forbids destroying anything in a case."""
     case = _case(authority, statement.body["case"])
-    by = signer(authority, statement)
+    by = person(authority, signer(authority, statement).id)
     if Role.STEWARD not in by.roles and not authority.holds(by.id, case.id, at):
         raise DeniedError(
             "a holder of the case or a steward sets a legal hold", reason="not-holder"
@@ -269,6 +268,25 @@ def _need_advocate(authority: Authority, statement: Note, case: Case, at: int) -
     return by
 
 
+def _keep_case(after: Authority, case: Case, gone: Member, at: int) -> None:
+    """Refuse what would leave a case without an advocate who can grant it, now or later."""
+    stays = [found for found in after.advocates(case.id, at) if found.devices]
+    if case.grants[gone.id].until is None:
+        stays = [found for found in stays if case.grants[found.id].until is None]
+    if not stays:
+        raise DeniedError(
+            "the last advocate who holds a case without an end cannot leave it",
+            "grant it to another advocate first",
+            reason="last-advocate",
+        )
+    if after.orphaned(case.id, at):
+        raise DeniedError(
+            "nobody who stays has the keys of the case",
+            "give them the keys first: see `evault status`",
+            reason="last-keys",
+        )
+
+
 def _holder_to_be(authority: Authority, name: str, at: int) -> Member:
     found = person(authority, name)
     if Role.AUDITOR in found.roles:
@@ -279,6 +297,10 @@ def _holder_to_be(authority: Authority, name: str, at: int) -> Member:
         )
     if found.suspended(at):
         raise DeniedError(f"{found.name} is suspended", reason="suspended")
+    if not found.devices:
+        raise DeniedError(
+            f"{found.name} has no device now", "a steward adds one first", reason="no-device"
+        )
     return found
 
 

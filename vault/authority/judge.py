@@ -18,6 +18,10 @@ _MESSAGES = {
         "you do not hold the case of this record",
         "ask an advocate who holds it for `evault case grant`",
     ),
+    "recovery": (
+        "a recovery identity opens no evidence itself",
+        "grant the case to an advocate with it",
+    ),
     "auditor": ("an auditor reviews who opened evidence and never opens any", ""),
     "request": ("there is no such approved request", ""),
     "receipt": ("a receipt is for one's own release", ""),
@@ -154,6 +158,9 @@ def _receipt(authority: Authority, member: Member, act: Note, at: int) -> str | 
 def _may_open(authority: Authority, member: Member, act: Note, at: int) -> str | None:
     if Role.AUDITOR in member.roles:
         return "auditor"
+    # It brings somebody in who then opens evidence under their own name.
+    if member.shares is not None:
+        return "recovery"
     if act.body["case"] not in authority.cases:
         return "no-case"
     if not authority.may_open(member.id, act.body["case"], act.body["records"], at):

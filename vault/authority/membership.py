@@ -178,7 +178,7 @@ def device_added(authority: Authority, statement: Note, at: int) -> Authority:
 
 
 def device_revoked(authority: Authority, statement: Note, at: int) -> Authority:
-    """A member, from another device, or a steward revokes a device; stewards the last one."""
+    """A member revokes a device of theirs from another; stewards anybody's."""
     body = statement.body
     target: Device | None = authority.devices.get(body["target"])
     if target is None:
@@ -189,8 +189,8 @@ def device_revoked(authority: Authority, statement: Note, at: int) -> Authority:
         raise DeniedError(
             "a device does not revoke itself", "use another of your devices", reason="own-device"
         )
-    last = len(owner.devices) == 1
-    if by.id != owner.id and last:
+    # A steward alone suspends, which can be undone; a device never comes back.
+    if by.id != owner.id:
         need_stewards(authority, people - {owner.id})
     left = tuple(name for name in owner.devices if name != target.id)
     after = replace(
@@ -199,7 +199,7 @@ def device_revoked(authority: Authority, statement: Note, at: int) -> Authority:
         devices=_without(authority.devices, {target.id}),
         former_devices={**authority.former_devices, target.id: target},
     )
-    if last and Role.STEWARD in owner.roles:
+    if not left and Role.STEWARD in owner.roles:
         _keep_stewards(after, at)
     return rotate_beside(after, statement, at)
 
@@ -221,7 +221,8 @@ def restore_declared(authority: Authority, statement: Note, at: int) -> Authorit
     lost = statement.body["lost"]
     need(authority, statement, Role.STEWARD)
     need_stewards(authority, signers(authority, statement, at))
-    if lost["authority"]["size"] < authority.size:
+    here = lost["authority"] == authority.position.body()
+    if here and lost["access"]["size"] <= authority.access_size:
         raise DeniedError("what is declared lost is still there", reason="no-change")
     return replace(authority, restores=(*authority.restores, lost))
 

@@ -2,8 +2,9 @@
 endorsed it before.
 
 A proposal says what is to be done and until when; it has no epochs and no wraps, which only who
-does it can draw. Whoever has signed must be entitled when it is done; each member counts once,
-however many devices they have. A proposal is used once.
+does it can draw. Whoever has signed must be entitled when it is done, and have the device
+still with which they signed; each member counts once, however many devices they have. A proposal is
+used once.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def proposed(authority: Authority, statement: Note, at: int) -> Authority:
     if not at < body["expires"] <= at + LONGEST:
         raise DeniedError("a proposal expires within 30 days", reason="expires")
     _must_count(authority, body["act"], by.id, at)
-    made = Proposal(body["id"], body["act"], by.id, (), body["expires"], authority.size)
+    devices = {by.id: statement.device}
+    made = Proposal(body["id"], body["act"], by.id, (), body["expires"], authority.size, devices)
     # Expired ones are of no use to anybody.
     kept = {name: found for name, found in authority.proposals.items() if at < found.until}
     return replace(authority, proposals={**kept, made.id: made})
@@ -37,10 +39,16 @@ def endorsed(authority: Authority, statement: Note, at: int) -> Authority:
     """Somebody signs what another proposed."""
     by = signer(authority, statement)
     found = _open(authority, statement.body["proposal"], at)
-    if by.id == found.by or by.id in found.endorsers:
+    # Whose device was revoked since can sign again: what it had signed does not count any more.
+    if found.devices.get(by.id) in authority.devices:
         raise DeniedError("you have signed this already", reason="signed")
     _must_count(authority, found.act, by.id, at)
-    grown = replace(found, endorsers=(*found.endorsers, by.id))
+    first = by.id == found.by or by.id in found.endorsers
+    grown = replace(
+        found,
+        endorsers=found.endorsers if first else (*found.endorsers, by.id),
+        devices={**found.devices, by.id: statement.device},
+    )
     return replace(authority, proposals={**authority.proposals, found.id: grown})
 
 
@@ -50,7 +58,7 @@ def signers(authority: Authority, statement: Note, at: int) -> set[str]:
 
     Raises:
         DeniedError: The proposal is none, has expired, was used, or says something else; or who
-            makes the statement is not entitled to.
+            makes the statement has no right to.
     """
     act = {name: statement.body[name] for name in PROPOSALS[statement.kind]}
     act["kind"] = statement.kind
@@ -61,8 +69,24 @@ def signers(authority: Authority, statement: Note, at: int) -> set[str]:
         found = _open(authority, name, at)
         if found.act != act:
             raise DeniedError("a proposal was for something else", reason="proposal")
-        people |= {found.by, *found.endorsers}
-    return {person for person in people if counts(authority, act, person, at)}
+        people |= set(signed(authority, found, at))
+    return people
+
+
+def signed(authority: Authority, proposal: Proposal, at: int) -> tuple[str, ...]:
+    """The members whose signatures under a proposal count now, in the order in which they signed.
+
+    Args:
+        authority: In force.
+        proposal: The proposal.
+        at: Seconds since the epoch.
+    """
+    # A device that was revoked since may have been in other hands when it signed.
+    return tuple(
+        name
+        for name in (proposal.by, *proposal.endorsers)
+        if proposal.devices[name] in authority.devices and counts(authority, proposal.act, name, at)
+    )
 
 
 def used(authority: Authority, statement: Note) -> Authority:

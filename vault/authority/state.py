@@ -158,8 +158,13 @@ class Authority:
         return [found for found in self.holders(case, at) if Role.ADVOCATE in found.roles]
 
     def orphaned(self, case: str, at: int) -> bool:
-        """Whether a case has no advocate who could act for it."""
-        return not any(member.devices for member in self.advocates(case, at))
+        """Whether a case has no advocate who could act for it, or nobody who could give them its
+        keys: it waits for its recovery identity, or for a holder to come back."""
+        wraps = self.epoch(case).wraps
+        return not (
+            any(member.devices for member in self.advocates(case, at))
+            and any(device.id in wraps for device in self.entitled(case, at))
+        )
 
     def granted_records(self, member: str, case: str, at: int) -> list[RecordsGrant]:
         """The grants of single records that a member has in a case at a time."""
@@ -211,13 +216,16 @@ class Authority:
 
     def _reviewing(self, at: int) -> list[Member]:
         # Somebody must be able to read the log at any time: an auditor; while there is none who
-        # can act the founder; and when the founder is gone too, the stewards.
+        # can act the founder; when the founder is gone too, the stewards; and while all of these
+        # are suspended, whoever is left.
         auditors = [found for found in self.auditors() if not found.suspended(at) and found.devices]
         if auditors:
             return auditors
         if self.active(self.founder, at) and self.members[self.founder].devices:
             return [self.members[self.founder]]
-        return self.stewards(at)
+        return self.stewards(at) or [
+            found for found in self.members.values() if self.signs(found.id, at)
+        ]
 
     def stale(self, group: str, at: int) -> bool:
         """Whether somebody has a group's present keys who should not have them any more."""
