@@ -327,7 +327,13 @@ class World:
 
     def _beside(self, kind: str, by: str, body: Body) -> Body:
         after, beside = self._draft(kind, by, body), Body()
-        stale = [group for group in after.groups if after.stale(group, self.now)]
+        before = self.authority
+        stale = [
+            group
+            for group in after.groups
+            if after.stale(group, self.now)
+            and (group in {MEMBERS, GATE} or not before.stale(group, self.now))
+        ]
         if "epochs" in STATEMENTS[kind]:
             needed = {MEMBERS, GATE} | ({body["case"]} if kind == "grant-revoked" else set())
             among = needed if kind == "grant-revoked" else set(after.groups)
@@ -493,6 +499,71 @@ def peopled_by_auditors() -> World:
     world = peopled()
     world.do("rotated", "ida", world.rotated("auditors"))
     return world
+
+
+CROWD = {
+    "ada": "a steward and advocate, who holds no case",
+    "sol": "a steward",
+    "sam": "a steward who holds the case",
+    "eva": "an advocate who holds the case",
+    "eva/2": "her second device",
+    "eva/3": "a device of hers that was revoked",
+    "una": "another advocate who holds the case",
+    "amy": "an advocate who does not",
+    "lea": "an attorney who holds the case",
+    "bob": "an attorney who does not",
+    "gil": "an attorney to whom one record was granted",
+    "ida": "an auditor",
+    "nil": "somebody who has no roles any more",
+    "nil/2": "the device that a steward added for them",
+    "sue": "an advocate who holds the case and is suspended",
+    "rex": "an attorney who held the case and was removed",
+    "paper": "a recovery identity of the case",
+    "max": "a stranger",
+}
+"""Who tries everything, by device."""
+FROZEN, OLD = "frozen", "old"
+"""A case that Eva, Una and Lea hold, under a legal hold; one that Eva holds alone, closed."""
+
+
+def crowd(world: World) -> None:
+    """Let everybody of the crowd come into a vault that has the cast and the case."""
+    for name, *roles in (
+        ("sam", Role.STEWARD),
+        ("una", Role.ADVOCATE),
+        ("gil", Role.ATTORNEY),
+        ("nil", Role.ATTORNEY),
+        ("sue", Role.ADVOCATE),
+        ("rex", Role.ATTORNEY),
+    ):
+        world.do("member-added", FOUNDER, world.added(name, *roles))
+    for name in ("una", "sam", "sue", "rex"):
+        world.do("case-granted", "eva", world.granted(CASE, name))
+    world.does("device-added", "eva", member="eva", contact="eva/2")
+    world.does("device-added", "eva", member="eva", contact="eva/3")
+    world.does("device-revoked", "eva", target="eva/3")
+    world.do("case-opened", "eva", world.opened(FROZEN, "eva", "una", "lea"))
+    world.do("case-opened", "eva", world.opened(OLD, "eva"))
+    world.do("hold-set", "lea", {"case": case_id(FROZEN)})
+    world.do("case-closed", "eva", {"case": case_id(OLD)})
+    world.do("records-granted", "eva", world.records(CASE, "gil", "one"))
+    world.do("recovery-trusted", "una", world.trusted("paper", CASE))
+    world.does("device-added", "sol", member="nil", contact="nil/2")
+    world.does("member-suspended", "sol", member="sue", why="arrested")
+    world.does("member-removed", "sol", member="rex", why="left")
+    world.do("rotated", "eva", world.rotated(case_id(CASE)))
+
+
+@cache
+def _crowded() -> World:
+    world = peopled()
+    crowd(world)
+    return world
+
+
+def crowded() -> World:
+    """A vault with the whole crowd."""
+    return _crowded().copy()
 
 
 def weak_contact(name: str, curve: bytes) -> str:

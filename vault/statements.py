@@ -72,8 +72,14 @@ def beside(
     body: Body = {}
     if "epochs" in STATEMENTS[kind]:
         among = [str(fields["case"])] if kind == "grant-revoked" else list(after.groups)
-        stale = [group for group in among if after.stale(group, at)]
-        mine = [group for group in stale if may_rotate(after, keyring, group, device, at)]
+        # What was stale before waits for `settle`: not every act can carry it.
+        made_stale = [
+            group
+            for group in among
+            if after.stale(group, at)
+            and (group in {MEMBERS, GATE} or not authority.stale(group, at))
+        ]
+        mine = [group for group in made_stale if may_rotate(after, keyring, group, device, at)]
         body["epochs"] = rotated(after, keyring, mine, at)["epochs"]
     if "wraps" in STATEMENTS[kind]:
         # What is rotated in the same act is given to everybody anyway.
