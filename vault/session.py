@@ -20,7 +20,15 @@ from typing import TypeVar
 
 from keys.identity import Contact, Identity
 from vault import deposit, ids, intake, note, retrieve, statements
-from vault.audit import Access, Problem, Verified, accesses, verify_log
+from vault.audit import (
+    Access,
+    Exposure,
+    Problem,
+    Verified,
+    accesses,
+    exposure,
+    verify_log,
+)
 from vault.authority import Authority, apply
 from vault.authority.apply import NOTHING
 from vault.authority.judge import denied
@@ -380,6 +388,15 @@ class Session:
         """Verify both logs from the start. See `vault.audit.verify_log`."""
         with self._client.view() as reads:
             return verify_log(self.replica, reads)
+
+    def exposure(self, case: str, member: str) -> Exposure:
+        """What a member opened of a case, could have opened, and never did.
+
+        Raises:
+            VerificationError: The log does not hold.
+        """
+        with self._client.view() as reads:
+            return exposure(self.replica, reads, case, member)
 
     # --- membership and cases -------------------------------------------------------------------
 

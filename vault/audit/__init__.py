@@ -6,6 +6,16 @@ in the log.
 """
 
 from vault.audit.access import Access, accesses, deposited
+from vault.audit.exposure import Exposure, exposure
 from vault.audit.verify import Problem, Verified, verify_log
 
-__all__ = ["Access", "Problem", "Verified", "accesses", "deposited", "verify_log"]
+__all__ = [
+    "Access",
+    "Exposure",
+    "Problem",
+    "Verified",
+    "accesses",
+    "deposited",
+    "exposure",
+    "verify_log",
+]

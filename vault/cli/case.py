@@ -8,7 +8,9 @@ import click
 
 from vault.cli.context import Call, case_words, holds
 from vault.cli.group import TEXT, Noun
-from vault.cli.text import _, short_length
+from vault.cli.member import exposure_fields, tell_exposure
+from vault.cli.proposals import signing
+from vault.cli.text import _, ngettext, short_length
 from vault.errors import UsageError
 
 if TYPE_CHECKING:
@@ -121,7 +123,15 @@ def show(call: Call, *, case: str | None) -> None:
             (_("Reference"), found.case.ref or _("none")),
             (_("Holders"), ", ".join(_holders(session, found))),
             (_("State"), _("closed") if found.case.closed else _("open")),
+            (_("Approvals"), str(found.case.policy.approvals)),
+            (_("Legal hold"), _("yes") if found.case.hold else _("no")),
         ]
+        at = session.now()
+        trusted = [one.name for one in session.authority.trusted(found.id, at)]
+        if trusted:
+            rows.append((_("Recovery"), ", ".join(trusted)))
+        if session.authority.orphaned(found.id, at):
+            rows.append((_("Orphaned"), _("no advocate holds it any more")))
         if records is not None and size is not None:
             from vault.cli.text import size as in_words
 
@@ -155,6 +165,179 @@ def grant(call: Call, *, case: str, member: str) -> None:
         )
 
 
+@case.command(
+    "revoke",
+    help=_(
+        """End a member's right to a case, and to single records of it.
+
+        An advocate who holds the case can; against another advocate who holds it, two of them or
+        one and a steward. It holds at once, and what is stored from now on is sealed to new keys.
+        In the end you are told what they opened, could have opened, and never opened.
+        """
+    ),
+    examples=("evault case revoke 2026-014 Ben",),
+)
+@click.argument("case", type=TEXT)
+@click.argument("member", type=TEXT)
+@click.pass_obj
+def revoke(call: Call, *, case: str, member: str) -> None:
+    """End a member's right to a case."""
+    with call.session() as session:
+        found, subject = session.find_case(case), session.find_member(member)
+        with signing(call, session):
+            session.casework.revoke(found.id, subject.id)
+        exposed = session.exposure(found.id, subject.id)
+        call.out.object("revoked", case=found.id, member=subject.id, **exposure_fields(exposed))
+        call.out.say(
+            _("{name} has no right to the case {case} any more."),
+            name=subject.name,
+            case=case_words(found),
+        )
+        tell_exposure(call, session, found.id, exposed)
+
+
+@case.command(
+    "policy",
+    help=_(
+        """Say how many other holders must approve before anything of a case is retrieved.
+
+        An advocate who holds the case can ask for more at any time. Asking for less needs as many
+        other holders as must approve now: they sign with `evault endorse`.
+        """
+    ),
+    examples=(
+        "evault case policy 2026-014 --approvals 2",
+        "evault case policy 2026-014 --approvals 1 --request-ttl 24",
+    ),
+)
+@click.argument("case", type=TEXT)
+@click.option("--approvals", type=click.IntRange(0, 16), metavar="K", help=_("How many. 0: none."))
+@click.option(
+    "--request-ttl",
+    "hours",
+    type=click.IntRange(1, 24 * 366),
+    metavar="HOURS",
+    help=_("For how long a request can be approved and used."),
+)
+@click.pass_obj
+def policy(call: Call, *, case: str, approvals: int | None, hours: int | None) -> None:
+    """Say how many other holders must approve a retrieval."""
+    with call.session() as session:
+        from dataclasses import replace
+
+        found = session.find_case(case)
+        now = found.case.policy
+        wanted = replace(
+            now,
+            approvals=now.approvals if approvals is None else approvals,
+            hours=now.hours if hours is None else hours,
+        )
+        if wanted != now:
+            with signing(call, session):
+                session.casework.set_policy(found.id, wanted)
+        others = len(session.authority.holders(found.id, session.now())) - 1
+        call.out.object(
+            "policy", case=found.id, approvals=wanted.approvals, request_ttl=wanted.hours
+        )
+        call.out.say(
+            ngettext(
+                "{count} other holder must approve a retrieval; a request holds {hours} hours.",
+                "{count} other holders must approve a retrieval; a request holds {hours} hours.",
+                wanted.approvals,
+            ),
+            count=wanted.approvals,
+            hours=wanted.hours,
+        )
+        if others < wanted.approvals:
+            call.out.warn(
+                _("there are only {count} others who hold it: nothing can be retrieved"),
+                count=others,
+            )
+
+
+@case.command(
+    "close",
+    help=_("Close a case: nothing more can be stored in it. What is in it stays retrievable."),
+    examples=("evault case close 2026-014",),
+)
+@click.argument("case", type=TEXT)
+@click.pass_obj
+def close(call: Call, *, case: str) -> None:
+    """Close a case."""
+    with call.session() as session:
+        found = session.find_case(case)
+        session.casework.close(found.id)
+        call.settle(session)
+        _tell(call, session, session.find_case(found.id))
+        call.out.say(_("The case {case} is closed."), case=case_words(found))
+
+
+@case.command(
+    "reopen",
+    help=_("Reopen a case that was closed."),
+    examples=("evault case reopen 2026-014",),
+)
+@click.argument("case", type=TEXT)
+@click.pass_obj
+def reopen(call: Call, *, case: str) -> None:
+    """Reopen a case."""
+    with call.session() as session:
+        found = session.find_case(case)
+        session.casework.reopen(found.id)
+        call.settle(session)
+        _tell(call, session, session.find_case(found.id))
+        call.out.say(_("The case {case} is open again."), case=case_words(found))
+
+
+@case.group(
+    "legal-hold",
+    cls=Noun,
+    help=_(
+        """Forbid destroying anything in a case.
+
+        Any holder or a steward sets it; two advocates who hold the case lift it.
+        """
+    ),
+    examples=("evault case legal-hold set 2026-014", "evault case legal-hold lift 2026-014"),
+)
+def legal_hold() -> None:
+    """Forbid destroying anything in a case."""
+
+
+@legal_hold.command(
+    "set",
+    help=_("Put a case under a legal hold."),
+    examples=("evault case legal-hold set 2026-014",),
+)
+@click.argument("case", type=TEXT)
+@click.pass_obj
+def set_hold(call: Call, *, case: str) -> None:
+    """Put a case under a legal hold."""
+    with call.session() as session:
+        found = session.find_case(case)
+        session.casework.set_hold(found.id)
+        call.settle(session)
+        _tell(call, session, session.find_case(found.id))
+        call.out.say(_("Nothing in the case {case} can be destroyed."), case=case_words(found))
+
+
+@legal_hold.command(
+    "lift",
+    help=_("Lift a legal hold; a second advocate who holds the case signs too."),
+    examples=("evault case legal-hold lift 2026-014",),
+)
+@click.argument("case", type=TEXT)
+@click.pass_obj
+def lift_hold(call: Call, *, case: str) -> None:
+    """Lift a legal hold."""
+    with call.session() as session:
+        found = session.find_case(case)
+        with signing(call, session):
+            session.casework.lift_hold(found.id)
+        _tell(call, session, session.find_case(found.id))
+        call.out.say(_("The case {case} is under no legal hold now."), case=case_words(found))
+
+
 def _holders(session: Session, found: Titled) -> list[str]:
     return [member.name for member in session.authority.holders(found.id, session.now())]
 
@@ -170,5 +353,11 @@ def _tell(call: Call, session: Session, found: Titled, **more: Any) -> None:
         holder_names=[member.name for member in holders],
         held=holds(session, found),
         closed=found.case.closed,
+        approvals=found.case.policy.approvals,
+        request_ttl=found.case.policy.hours,
+        legal_hold=found.case.hold,
+        orphaned=session.authority.orphaned(found.id, session.now()),
+        stale=session.authority.stale(found.id, session.now()),
+        trusted=[found.id for found in session.authority.trusted(found.id, session.now())],
         **more,
     )

@@ -22,12 +22,14 @@ DAILY = {
     "show": "vault.cli.evidence:show",
     "view": "vault.cli.evidence:view",
     "get": "vault.cli.get:get",
+    "endorse": "vault.cli.proposals:endorse",
     "check": "vault.cli.check:check",
     "demo": "vault.cli.demo:demo",
 }
 NOUNS = {
     "identity": "vault.cli.identity:identity",
     "member": "vault.cli.member:member",
+    "device": "vault.cli.device:device",
     "case": "vault.cli.case:case",
     "log": "vault.cli.log:log",
     "completion": "vault.cli.completion:completion",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vault.cli.context import Call, case_words
-from vault.cli.group import PLACE, Command
+from vault.cli.group import PLACE, TEXT, Command
+from vault.cli.member import invitation, seen_text
+from vault.cli.proposals import act_words
 from vault.cli.text import _, groups, lossless, ngettext
-from vault.errors import FileError, LockedError, NoVaultError
+from vault.errors import FileError, LockedError, NoVaultError, UsageError
 
 if TYPE_CHECKING:
+    from vault.model import Position
     from vault.session import Session
 
 
@@ -74,12 +78,18 @@ def init(call: Call, *, path: str) -> None:
         can give you another vault than the one that is meant. Spaces in it do not matter.
         """
     ),
-    examples=("evault join ~/vault --fingerprint '91ab 03cd ...'",),
+    examples=("evault join ~/vault --fingerprint '91ab 03cd ...' --seen 12:0f3a...,40:77b1...",),
 )
 @click.argument("path", type=PLACE)
 @click.option("--fingerprint", metavar="F", help=_("64 hexadecimal digits."))
+@click.option(
+    "--seen",
+    type=TEXT,
+    metavar="SIZES",
+    help=_("What the logs had when you were invited: then an older copy is noticed."),
+)
 @click.pass_obj
-def join(call: Call, *, path: str, fingerprint: str | None) -> None:
+def join(call: Call, *, path: str, fingerprint: str | None, seen: str | None) -> None:
     """Open a vault for the first time."""
     place = Path(path)
     if not place.exists():
@@ -94,8 +104,9 @@ def join(call: Call, *, path: str, fingerprint: str | None) -> None:
     for warning in folder.warnings(place):
         call.out.warn("{warning}", warning=warning)
     identity = call.unlock()
+    expected = None if seen is None else _positions(seen)
     try:
-        session = Session.join(place, identity, call.home, fingerprint)
+        session = Session.join(place, identity, call.home, fingerprint, seen=expected)
     except LockedError:
         raise LockedError(
             _("{name} is not a member of this vault").format(name=identity.name),
@@ -109,6 +120,20 @@ def join(call: Call, *, path: str, fingerprint: str | None) -> None:
         held = [case for case in session.cases() if case.title is not None]
         for case in held:
             call.out.say(_("You hold the case {case}."), case=case_words(case))
+
+
+def _positions(seen: str) -> dict[str, Position]:
+    """The sizes and roots of an invitation."""
+    from vault.model import Position
+    from vault.note import ACCESS, AUTHORITY
+
+    found = re.fullmatch(r"(\d{1,15}):([0-9a-f]{64}),(\d{1,15}):([0-9a-f]{64})", seen.strip())
+    if found is None:
+        raise UsageError(
+            _("--seen is not as an invitation has it"), _("copy all of it, or leave it out")
+        )
+    sizes = {AUTHORITY: (found[1], found[2]), ACCESS: (found[3], found[4])}
+    return {log: Position(int(size), root) for log, (size, root) in sizes.items()}
 
 
 def _tell_vault(call: Call, session: Session, path: Path) -> None:
@@ -145,9 +170,7 @@ def status(call: Call) -> None:
             roles=roles,
             level=LEVEL,
             vault=session.authority.vault,
-            path=lossless(str(session.store.path)),
-            fingerprint=session.fingerprint,
-            **heads,
+            **invitation(session),
             members=len(session.authority.members),
             cases=len(session.authority.cases),
             waiting=waiting,
@@ -166,6 +189,7 @@ def status(call: Call) -> None:
                 (_("Cases"), _cases(session)),
             ]
         )
+        call.out.note(_("a newcomer's `evault join` takes --seen {seen}"), seen=seen_text(session))
         for text in waiting:
             call.out.say(_("Waiting: {text}"), text=text)
         for text in worries:
@@ -184,8 +208,19 @@ def _cases(session: Session) -> str:
 
 
 def _waiting(session: Session) -> Iterator[str]:
-    """Keys that should be there and are not: mine, and those that I can give to others."""
+    """What others wait for that I can do, and what I wait for."""
     authority, at, mine = session.authority, session.now(), session.identity.device
+    for found in session.proposals.open():
+        words, name = act_words(session, found.proposal.act), found.proposal.id[:8]
+        by = authority.ever(found.proposal.by)
+        if found.may and not found.mine:
+            yield _("{name} proposes to {act}: `evault endorse {id}` signs it").format(
+                name=by.name if by else found.proposal.by, act=words, id=name
+            )
+        elif found.mine:
+            yield _("others must sign that you want to {act}: `evault endorse {id}`").format(
+                act=words, id=name
+            )
     for group in authority.groups:
         lacking = authority.lacking(group, at)
         name = _group(session, group)
@@ -208,7 +243,6 @@ def _group(session: Session, group: str) -> str:
 
 
 def _worries(call: Call, session: Session) -> Iterator[str]:
-    from vault.model import Role
     from vault.store import folder
 
     authority = session.authority
@@ -223,15 +257,35 @@ def _worries(call: Call, session: Session) -> Iterator[str]:
         yield _("the gate accepted statement {index}, which the rules refuse: {message}").format(
             index=index, message=error.message
         )
-    stewards = [m for m in authority.members.values() if Role.STEWARD in m.roles]
-    if len(stewards) < 2:
+    at = session.now()
+    if len(authority.stewards(at)) < 2:
         yield _("there are fewer than two stewards: if one is lost, nobody can add members")
+    for lost in authority.restores:
+        yield _(
+            "stewards declared that an older copy was put back: {count} entries were lost"
+        ).format(count=lost["access"]["size"])
+    for member in authority.members.values():
+        if member.suspended(at):
+            yield _("{name} is suspended").format(name=member.name)
+    own = [authority.devices[name] for name in session.member.devices]
+    if not any(device.recovery for device in own) and len(own) < 2:
+        yield _("you have one device and no recovery: `evault recovery split` makes one on paper")
     for case in session.cases():
-        holders = authority.holders(case.id, session.now())
-        if session.member in holders and len(holders) < 2:
+        holders = authority.holders(case.id, at)
+        trusted = authority.trusted(case.id, at)
+        if session.member in holders and len(holders) < 2 and not trusted:
             yield _("nobody but you holds the case {case}: if you are lost, it is lost").format(
                 case=case_words(case)
             )
+        if authority.orphaned(case.id, at):
+            yield _("no advocate holds the case {case} any more: it is orphaned").format(
+                case=case_words(case)
+            )
+        if authority.stale(case.id, at):
+            yield _(
+                "somebody who left the case {case} has its keys: the next act of a holder "
+                "changes them"
+            ).format(case=case_words(case))
     yield from folder.warnings(session.store.path)
     try:
         mode = call.identity_file.stat().st_mode

@@ -1,0 +1,81 @@
+"""What somebody opened of a case, what they could have opened, and what they never did.
+
+Cutting off access un-reads nothing: whoever cuts it off should know what was out of the house.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vault.audit.access import accesses, deposited
+from vault.errors import DamageError
+from vault.replica import Replica
+from vault.store import Reads
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Ids of records, each list in the order in which they were stored.
+
+    Args:
+        opened: What the log says was released to the member.
+        could_have_opened: What the member had a right to at any time, opened or not. At level 0
+            somebody who had the keys may have read it without an entry.
+        never_opened: What the log says was never released to them, whether they had a right or not.
+    """
+
+    opened: tuple[str, ...]
+    could_have_opened: tuple[str, ...]
+    never_opened: tuple[str, ...]
+
+
+def exposure(replica: Replica, reads: Reads, case: str, member: str) -> Exposure:
+    """Find out what a member opened of a case, as far as this identity can open the log.
+
+    Args:
+        replica: The verified view, caught up.
+        reads: A snapshot.
+        case: The case's id.
+        member: Theirs, also if they are gone.
+    """
+    opened: set[str] = set()
+    stored: dict[str, int] = {}
+    for access in accesses(replica, reads):
+        if access.case != case or access.problem is not None:
+            continue
+        if access.kind == "deposit" and access.outcome == "done":
+            try:
+                stored |= dict.fromkeys(deposited(reads, access), access.time)
+            except DamageError:
+                # `check` names it; what can still be said is said.
+                continue
+        if access.kind == "release" and access.outcome == "released" and access.actor == member:
+            opened.update(access.records)
+    last, single = _rights(replica, case, member)
+    could = {name for name, time in stored.items() if time < last or name in single}
+    return Exposure(
+        tuple(name for name in stored if name in opened),
+        tuple(name for name in stored if name in could),
+        tuple(name for name in stored if name not in opened),
+    )
+
+
+def _rights(replica: Replica, case: str, member: str) -> tuple[int, set[str]]:
+    """Until when a member held a case, in seconds since the epoch, and the single records that
+    they were ever granted."""
+    last = 0
+    single: set[str] = set()
+    states = replica.history
+    for number, authority in enumerate(states):
+        found = authority.cases.get(case)
+        if found is None:
+            continue
+        for granted in found.records.get(member, ()):
+            single.update(granted.records)
+        grant = found.grants.get(member)
+        if grant is None:
+            continue
+        # A state is in force until the next statement; the newest one until now.
+        ends = states[number + 1].time if number + 1 < len(states) else 2**62
+        last = max(last, min(ends, grant.until if grant.until is not None else ends))
+    return last, single
