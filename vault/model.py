@@ -256,6 +256,50 @@ class Deposit:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """New seals of a deposit, as the store keeps them: nothing here is verified.
+
+    Args:
+        entry: The index of the rekey or re-encryption in the access log.
+        position: From 0, in the order of its rows.
+        deposit: 16 bytes.
+        leaf: What the entry's root is over, 32 bytes.
+        state: `waiting`, `confirmed` or `dropped`.
+        epoch: Of the case, to which `case_seal` is sealed.
+        gate_epoch: Of the gate, to which `gate_seal` is sealed.
+        case_seal: Empty unless it waits.
+        gate_seal: Empty unless it waits.
+    """
+
+    entry: int
+    position: int
+    deposit: bytes
+    leaf: bytes
+    state: str
+    epoch: int
+    gate_epoch: int
+    case_seal: bytes = field(repr=False)
+    gate_seal: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSecret:
+    """The secret of a single record, sealed to a device, as the store keeps it.
+
+    Args:
+        record: 16 bytes.
+        device: 20 bytes.
+        statement: The note-id hash of the statement that granted it, 32 bytes.
+        seal: The seal.
+    """
+
+    record: bytes
+    device: bytes
+    statement: bytes
+    seal: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One piece of evidence, as the store keeps it: nothing here is verified.
 

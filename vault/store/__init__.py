@@ -11,5 +11,26 @@ harmless and collected later.
 
 from vault.store.blobs import BlobWriter
 from vault.store.database import Reads, Store, Writes
+from vault.store.rows import (
+    APPROVED,
+    CONFIRMED,
+    DENIED,
+    DROPPED,
+    PENDING,
+    USED,
+    WAITING,
+)
 
-__all__ = ["BlobWriter", "Reads", "Store", "Writes"]
+__all__ = [
+    "APPROVED",
+    "CONFIRMED",
+    "DENIED",
+    "DROPPED",
+    "PENDING",
+    "USED",
+    "WAITING",
+    "BlobWriter",
+    "Reads",
+    "Store",
+    "Writes",
+]

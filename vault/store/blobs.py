@@ -17,6 +17,7 @@ from vault import ids
 from vault.errors import FileError, MissingError
 
 _FRESH = "fresh"
+_BLOCK = 1 << 20
 
 
 class Blobs:
@@ -91,6 +92,28 @@ class Blobs:
         """Delete a blob that no record names."""
         with suppress(OSError):
             _place(self._path, name).unlink()
+
+    def erase(self, name: bytes, offset: int, size: int) -> None:
+        """Overwrite a stretch of a blob with zeros, or delete it if that is all of it.
+
+        May be called again: what is erased already stays so.
+
+        Raises:
+            FileError: It cannot be written.
+        """
+        place = _place(self._path, name)
+        try:
+            if offset == 0 and place.stat().st_size <= size:
+                # Zeros first: the file system may not overwrite what it only forgets.
+                _zero(place, 0, place.stat().st_size)
+                place.unlink()
+                _sync_folder(place.parent)
+            else:
+                _zero(place, offset, size)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise FileError(f"cannot erase in the vault: {error.strerror}", "try again") from None
 
     def names(self) -> Iterator[bytes]:
         """The names of all blobs."""
@@ -203,6 +226,21 @@ class BlobWriter:
 def _place(root: Path, name: bytes) -> Path:
     text = name.hex()
     return root / text[:2] / text[2:]
+
+
+def _zero(place: Path, offset: int, size: int) -> None:
+    with place.open("r+b", buffering=0) as file:
+        file.seek(offset)
+        at = 0
+        while at < size:
+            block = file.read(min(_BLOCK, size - at))
+            if not block:
+                break
+            if block.count(0) != len(block):
+                file.seek(offset + at)
+                file.write(bytes(len(block)))
+            at += len(block)
+        os.fsync(file.fileno())
 
 
 def _sync_folder(path: Path) -> None:

@@ -23,12 +23,15 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.schema import CreateTable
 
 from vault.errors import BusyError, DamageError, Error, FileError, MissingError, ReadOnlyError
 from vault.model import Deposit, Record
 from vault.note import ACCESS, AUTHORITY
 from vault.store import folder, tables
 from vault.store.blobs import Blobs
+from vault.store.changes import ChangeReads, ChangeWrites
+from vault.store.rows import deposit_of, record_of, record_row
 
 _LOGS = {AUTHORITY: 0, ACCESS: 1}
 _BATCH = 1000
@@ -65,6 +68,7 @@ _NOTE_IDS = select(tables.log_entry.c.log, tables.log_entry.c.position, tables.l
 _LENGTH = select(func.count()).where(tables.log_entry.c.log == bindparam("log"))
 _DEPOSIT = select(tables.deposit).where(tables.deposit.c.id == bindparam("id"))
 _DEPOSITS = select(tables.deposit).order_by(tables.deposit.c.entry)
+_DEPOSITS_OF = _DEPOSITS.where(tables.deposit.c.case_id == bindparam("case"))
 _OWNER = select(tables.record.c.deposit, tables.record.c.position).where(
     tables.record.c.id == bindparam("id")
 )
@@ -100,11 +104,8 @@ _SET_HEAD = _SET_HEAD.on_conflict_do_update(
 )
 
 
-class Reads:
+class Reads(ChangeReads):
     """What can be asked of the store, all from one snapshot. Nothing of it is verified."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def head(self, log: str) -> bytes:
         """The signed head of a log.
@@ -183,11 +184,15 @@ class Reads:
     def deposit(self, deposit: bytes) -> Deposit | None:
         """A deposit by its 16-byte id."""
         row = self._connection.execute(_DEPOSIT, {"id": deposit}).first()
-        return None if row is None else _deposit(row)
+        return None if row is None else deposit_of(row)
+
+    def deposits_of(self, case: bytes) -> list[Deposit]:
+        """The deposits of a case (16-byte id), oldest first."""
+        return [deposit_of(row) for row in self._connection.execute(_DEPOSITS_OF, {"case": case})]
 
     def deposits(self) -> list[Deposit]:
         """All deposits, oldest first."""
-        return [_deposit(row) for row in self._connection.execute(_DEPOSITS)]
+        return [deposit_of(row) for row in self._connection.execute(_DEPOSITS)]
 
     def owner(self, record: bytes) -> tuple[bytes, int] | None:
         """The deposit of a record (16-byte id) and its place there."""
@@ -197,7 +202,7 @@ class Reads:
     def record(self, record: bytes) -> Record | None:
         """A record by its 16-byte id."""
         row = self._connection.execute(_RECORD, {"id": record}).first()
-        return None if row is None else _record(row)
+        return None if row is None else record_of(row)
 
     def records(self, deposit: bytes) -> Iterator[tuple[Record, bytes]]:
         """Each record of a deposit, in order, with its stored leaf hash.
@@ -211,7 +216,7 @@ class Reads:
             for row in rows:
                 if row.position != at:
                     raise MissingError("a record of a deposit is missing", "run `evault check`")
-                yield _record(row), bytes(row.leaf)
+                yield record_of(row), bytes(row.leaf)
                 at += 1
             if len(rows) < _BATCH:
                 return
@@ -236,8 +241,9 @@ class Reads:
         return int(self._connection.execute(_STRAYS).scalar_one())
 
     def blob_used(self, blob: bytes) -> bool:
-        """Whether a record names this blob."""
-        return self._connection.execute(_BLOB_USED, {"blob": blob}).first() is not None
+        """Whether a record names this blob, or one that waits for its confirmation."""
+        used = self._connection.execute(_BLOB_USED, {"blob": blob}).first()
+        return used is not None or self.blob_waits(blob)
 
     def sound(self) -> list[str]:
         """What the database says of its own pages and keys; nothing if they are sound."""
@@ -245,7 +251,7 @@ class Reads:
         return [str(row) for row in rows if row != "ok"]
 
 
-class Writes(Reads):
+class Writes(Reads, ChangeWrites):
     """The one writer, within its transaction."""
 
     def append(
@@ -311,20 +317,7 @@ class Writes(Reads):
         self._connection.execute(
             _ADD_RECORDS,
             [
-                {
-                    "id": record.id,
-                    "deposit": deposit,
-                    "position": start + number,
-                    "salt": record.salt,
-                    "leaf": leaf,
-                    "content_digest": record.content_digest,
-                    "content_size": record.content_size,
-                    "fields_root": record.fields_root,
-                    "blob": record.blob,
-                    "offset": record.offset,
-                    "label": record.label,
-                    "particulars": record.particulars,
-                }
+                record_row(deposit, start + number, record, leaf)
                 for number, (record, leaf) in enumerate(rows)
             ],
         )
@@ -349,7 +342,9 @@ class Store:
             raise MissingError("the vault's database is missing", "restore it from a backup")
         self.path = path
         self.blobs = Blobs(path / "blobs")
-        self._engine = _engine(path / _DATABASE)
+        # An older vault is read as it is, and changed by the first who writes.
+        self._older = not fresh and folder.version(path) < folder.FORMAT
+        self._engine = _engine(path / _DATABASE, older=self._older)
 
     @classmethod
     def create(cls, path: Path) -> Store:
@@ -420,12 +415,55 @@ class Store:
             DamageError, FileError: as the database has it.
         """
         with _translated():
+            if self._older:
+                self._migrate()
             connection = self._engine.connect().execution_options(evault_write=True)
             with connection, connection.begin():
                 yield Writes(connection)
 
+    def sweep(self) -> bool:
+        """Erase what is left of destroyed records: their content, and old rows in the database's
+        write-ahead log. May be called again; a kill in between leaves something to do.
 
-def _engine(path: Path) -> Engine:
+        Returns:
+            Whether nothing is left: another reader can keep the write-ahead log from being emptied.
+
+        Raises:
+            FileError: A blob cannot be written.
+        """
+        with self.read() as reads:
+            places = [(record, reads.record(record)) for record in reads.tombstones()]
+        for _, row in places:
+            if row is not None:
+                self.blobs.erase(row.blob, row.offset, row.content_size)
+        return self.truncate_log()
+
+    def truncate_log(self) -> bool:
+        """Write all of the write-ahead log into the database and empty it: what was overwritten or
+        deleted is then in neither. False if another reader kept it from that."""
+        with _translated(), self._engine.connect() as connection:
+            # Outside of a transaction, which the engine would else have begun.
+            raw = connection.connection.driver_connection
+            if raw is None:
+                return False
+            busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
+
+    def _migrate(self) -> None:
+        """Bring a vault of format 1 to this one: tables are added, nothing else changes.
+
+        A kill in between leaves the old format with tables that it does not look at.
+        """
+        self._engine.dispose()
+        engine = _engine(self.path / _DATABASE)
+        connection = engine.connect().execution_options(evault_write=True)
+        with connection, connection.begin():
+            tables.metadata.create_all(connection, tables.ADDED)
+        folder.write_format(self.path)
+        self._engine, self._older = engine, False
+
+
+def _engine(path: Path, *, older: bool = False) -> Engine:
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _WAIT})
 
     @event.listens_for(engine, "connect")
@@ -441,6 +479,9 @@ def _engine(path: Path) -> Engine:
             "trusted_schema=OFF",
         ):
             cursor.execute(f"PRAGMA {pragma}")
+        for table in tables.ADDED if older else ():
+            # What an older vault does not have is empty: nothing in its file changes.
+            cursor.execute(str(CreateTable(table)).replace("CREATE", "CREATE TEMPORARY", 1))
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -457,33 +498,6 @@ def _log_name(number: int) -> str:
         if known == number:
             return name
     raise DamageError("the vault's database has a log that does not exist")
-
-
-def _deposit(row: Any) -> Deposit:
-    return Deposit(
-        bytes(row.id),
-        bytes(row.case_id),
-        row.epoch,
-        row.gate_epoch,
-        bytes(row.case_seal),
-        bytes(row.gate_seal),
-        row.entry,
-        row.count,
-    )
-
-
-def _record(row: Any) -> Record:
-    return Record(
-        id=bytes(row.id),
-        salt=bytes(row.salt),
-        label=bytes(row.label),
-        particulars=bytes(row.particulars),
-        content_digest=bytes(row.content_digest),
-        content_size=row.content_size,
-        fields_root=bytes(row.fields_root),
-        blob=bytes(row.blob),
-        offset=row.offset,
-    )
 
 
 _WORDS: Sequence[tuple[str, type[Error], str, str]] = (

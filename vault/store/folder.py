@@ -8,9 +8,11 @@ from pathlib import Path
 
 from vault.errors import FileError, MalformedError, NetworkFolderError, NoVaultError
 
-FORMAT = 1
+FORMAT = 2
+"""The version that is written; format 1 is read, and becomes this one when it is written to."""
+
 _FORMAT_FILE = "FORMAT"
-_FORMAT_LINE = f"evault vault {FORMAT}\n"
+_LINES = {f"evault vault {version}\n".encode(): version for version in (1, FORMAT)}
 
 _NETWORK = frozenset(
     (
@@ -40,15 +42,31 @@ def create(path: Path) -> None:
 
 
 def write_format(path: Path) -> None:
-    """Declare the folder a vault: the last step of making one."""
-    with (path / _FORMAT_FILE).open("w", encoding="ascii") as file:
-        file.write(_FORMAT_LINE)
+    """Declare the folder a vault of this version: the last step of making or changing one."""
+    fresh = path / (_FORMAT_FILE + ".new")
+    with fresh.open("wb") as file:
+        file.write(f"evault vault {FORMAT}\n".encode())
         file.flush()
         os.fsync(file.fileno())
+    fresh.replace(path / _FORMAT_FILE)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def check_format(path: Path) -> None:
-    """Make sure that a folder is a vault of the supported version.
+    """Make sure that a folder is a vault of a supported version.
+
+    Raises:
+        NoVaultError, MalformedError, FileError: as `version`.
+    """
+    version(path)
+
+
+def version(path: Path) -> int:
+    """The format of a vault.
 
     Raises:
         NoVaultError: There is no vault.
@@ -64,11 +82,12 @@ def check_format(path: Path) -> None:
         ) from None
     except OSError as error:
         raise FileError(f"cannot read the vault at {path}: {error.strerror}") from None
-    if line != _FORMAT_LINE.encode():
+    if line not in _LINES:
         raise MalformedError(
             f"the vault at {path} has a format that this evault does not know",
             "use a newer evault",
         )
+    return _LINES[line]
 
 
 def refuse_network(path: Path) -> None:

@@ -121,3 +121,74 @@ record = Table(
     Index("record_blob", "blob"),
 )
 """Records in the order of their deposit; `leaf` is what the deposit's root is over."""
+
+
+# --- since format 2 -----------------------------------------------------------------------------
+
+record_grant = Table(
+    "record_grant",
+    metadata,
+    Column("record", _Bytes(16), primary_key=True),
+    Column("device", _Bytes(20), primary_key=True),
+    Column("statement", _Bytes(32), nullable=False),
+    Column("seal", _Bytes, nullable=False),
+    Index("record_grant_device", "device"),
+    Index("record_grant_statement", "statement"),
+)
+"""Secrets of single records, sealed to a device; `statement` is the note-id hash of the grant."""
+
+request = Table(
+    "request",
+    metadata,
+    Column("note_id", _Bytes(32), primary_key=True),
+    Column("entry", _Number, nullable=False),
+    Column("state", _Number, nullable=False),
+)
+"""What became of requests and of their answers: note-id hashes, and no name or id in clear."""
+
+renewal = Table(
+    "renewal",
+    metadata,
+    Column("entry", _Number, primary_key=True, autoincrement=False),
+    Column("position", _Number, primary_key=True, autoincrement=False),
+    Column("deposit", _Bytes(16), nullable=False, index=True),
+    Column("leaf", _Bytes(32), nullable=False),
+    Column("state", _Number, nullable=False),
+    Column("epoch", _Number, nullable=False),
+    Column("gate_epoch", _Number, nullable=False),
+    Column("case_seal", _Bytes, nullable=False),
+    Column("gate_seal", _Bytes, nullable=False),
+)
+"""New seals of deposits: they wait for their confirmation, and then stand in `deposit`."""
+
+record_next = Table(
+    "record_next",
+    metadata,
+    Column("id", _Bytes(16), primary_key=True),
+    Column("entry", _Number, nullable=False, index=True),
+    Column("deposit", _Bytes(16), nullable=False),
+    Column("position", _Number, nullable=False),
+    Column("salt", _Bytes(32), nullable=False),
+    Column("leaf", _Bytes(32), nullable=False),
+    Column("content_digest", _Bytes(32), nullable=False),
+    Column("content_size", _Number, nullable=False),
+    Column("fields_root", _Bytes(32), nullable=False),
+    Column("blob", _Bytes(16), nullable=False),
+    Column("offset", _Number, nullable=False),
+    Column("label", _Bytes, nullable=False),
+    Column("particulars", _Bytes, nullable=False),
+    UniqueConstraint("deposit", "position"),
+    Index("record_next_blob", "blob"),
+)
+"""Records as a re-encryption has made them: they wait for their confirmation."""
+
+tombstone = Table(
+    "tombstone",
+    metadata,
+    Column("record", _Bytes(16), primary_key=True),
+    Column("entry", _Number, nullable=False),
+)
+"""Records that were destroyed, and the entry that says so."""
+
+ADDED = (record_grant, request, renewal, record_next, tombstone)
+"""What a vault of format 1 does not have."""

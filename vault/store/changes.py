@@ -1,0 +1,433 @@
+"""What happens to deposits and records after they were stored, since format 2.
+
+Secrets of single records that were granted, requests, new seals and new rows that wait for their
+confirmation, and what was destroyed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import (
+    Connection,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from vault.errors import MissingError
+from vault.model import Record, Renewal, SealedSecret
+from vault.store import tables
+from vault.store.rows import (
+    CONFIRMED,
+    DROPPED,
+    RENEWALS,
+    REQUESTS,
+    WAITING,
+    named,
+    record_of,
+    record_row,
+    renewal_of,
+    sealed_of,
+)
+
+BATCH = 1000
+
+_grant, _renewal, _next = tables.record_grant.c, tables.renewal.c, tables.record_next.c
+
+_GRANTS_OF_DEVICE = select(tables.record_grant).where(_grant.device == bindparam("device"))
+_GRANTS_OF_STATEMENT = (
+    select(tables.record_grant)
+    .where(_grant.statement == bindparam("statement"))
+    .order_by(_grant.record, _grant.device)
+)
+_GRANT = select(tables.record_grant).where(
+    _grant.record == bindparam("record"), _grant.device == bindparam("device")
+)
+_REQUEST = select(tables.request).where(tables.request.c.note_id == bindparam("note_id"))
+_RENEWALS = (
+    select(tables.renewal)
+    .where(_renewal.entry == bindparam("entry"), _renewal.position >= bindparam("start"))
+    .order_by(_renewal.position)
+    .limit(BATCH)
+)
+_RENEWALS_OF = (
+    select(tables.renewal)
+    .where(_renewal.deposit == bindparam("deposit"))
+    .order_by(_renewal.entry, _renewal.position)
+)
+_GOVERNING = (
+    select(tables.renewal)
+    .where(
+        _renewal.deposit == bindparam("deposit"),
+        _renewal.state == RENEWALS.index(CONFIRMED),
+    )
+    .order_by(_renewal.entry.desc())
+    .limit(1)
+)
+_PENDING = (
+    select(_renewal.entry)
+    .where(_renewal.state == RENEWALS.index(WAITING))
+    .distinct()
+    .order_by(_renewal.entry)
+)
+_RENEWED = select(_renewal.entry).distinct().order_by(_renewal.entry)
+_NEXT = select(tables.record_next).where(_next.id == bindparam("id"))
+_NEXT_OF = (
+    select(tables.record_next)
+    .where(_next.entry == bindparam("entry"), _next.position >= bindparam("start"))
+    .order_by(_next.position)
+    .limit(BATCH)
+)
+_NEXT_BLOB = select(_next.id).where(_next.blob == bindparam("blob")).limit(1)
+_TOMBSTONE = select(tables.tombstone.c.entry).where(
+    tables.tombstone.c.record == bindparam("record")
+)
+_TOMBSTONES = select(tables.tombstone).order_by(tables.tombstone.c.entry, tables.tombstone.c.record)
+_BLANK = (
+    update(tables.record)
+    .where(tables.record.c.id == bindparam("of"))
+    .values(salt=bytes(32), label=b"", particulars=b"")
+)
+_RESEAL = (
+    update(tables.deposit)
+    .where(tables.deposit.c.id == bindparam("of"))
+    .values(
+        epoch=bindparam("new_epoch"),
+        gate_epoch=bindparam("new_gate_epoch"),
+        case_seal=bindparam("new_case_seal"),
+        gate_seal=bindparam("new_gate_seal"),
+    )
+)
+_NEWER = ("salt", "leaf", "content_digest", "content_size", "fields_root", "blob", "offset")
+_CONTAINERS = ("label", "particulars")
+_REPLACE = (
+    update(tables.record)
+    .where(tables.record.c.id == bindparam("of"))
+    .values({name: bindparam("new_" + name) for name in (*_NEWER, *_CONTAINERS)})
+)
+
+
+class ChangeReads:
+    """What can be asked of it, all from one snapshot. Nothing of it is verified."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # --- single records that were granted --------------------------------------------------------
+
+    def grants_of_device(self, device: bytes) -> Iterator[SealedSecret]:
+        """The secrets of single records that are sealed to a device (20 bytes)."""
+        for row in self._connection.execute(_GRANTS_OF_DEVICE, {"device": device}):
+            yield sealed_of(row)
+
+    def grants_of_statement(self, statement: bytes) -> list[SealedSecret]:
+        """All secrets that a statement (note-id hash, 32 bytes) granted, ordered by record and
+        device."""
+        rows = self._connection.execute(_GRANTS_OF_STATEMENT, {"statement": statement})
+        return [sealed_of(row) for row in rows]
+
+    def record_grant(self, record: bytes, device: bytes) -> SealedSecret | None:
+        """The secret of one record for one device."""
+        row = self._connection.execute(_GRANT, {"record": record, "device": device}).first()
+        return None if row is None else sealed_of(row)
+
+    # --- requests -------------------------------------------------------------------------------
+
+    def request(self, note_id: bytes) -> str | None:
+        """What became of a request or an answer (note-id hash, 32 bytes); None if it was never
+        logged as one that counts."""
+        row = self._connection.execute(_REQUEST, {"note_id": note_id}).first()
+        return None if row is None else named(REQUESTS, row.state)
+
+    # --- renewals -------------------------------------------------------------------------------
+
+    def renewals(self, entry: int) -> Iterator[Renewal]:
+        """The new seals that an entry brought, in its order.
+
+        Raises:
+            MissingError: There is a gap among their positions.
+        """
+        at = 0
+        while True:
+            rows = self._connection.execute(_RENEWALS, {"entry": entry, "start": at}).all()
+            for row in rows:
+                if row.position != at:
+                    raise MissingError("a new seal of a deposit is missing", "run `evault check`")
+                yield renewal_of(row)
+                at += 1
+            if len(rows) < BATCH:
+                return
+
+    def renewals_of(self, deposit: bytes) -> list[Renewal]:
+        """All new seals that a deposit ever got, oldest first."""
+        rows = self._connection.execute(_RENEWALS_OF, {"deposit": deposit})
+        return [renewal_of(row) for row in rows]
+
+    def governing(self, deposit: bytes) -> Renewal | None:
+        """The last confirmed renewal of a deposit, from which its present seals come."""
+        row = self._connection.execute(_GOVERNING, {"deposit": deposit}).first()
+        return None if row is None else renewal_of(row)
+
+    def pending_renewals(self) -> list[int]:
+        """The entries whose new seals wait for their confirmation."""
+        return [int(entry) for entry in self._connection.execute(_PENDING).scalars()]
+
+    def renewed(self) -> list[int]:
+        """All entries that ever brought new seals."""
+        return [int(entry) for entry in self._connection.execute(_RENEWED).scalars()]
+
+    def next_record(self, record: bytes) -> Record | None:
+        """A record as a re-encryption that waits has made it."""
+        row = self._connection.execute(_NEXT, {"id": record}).first()
+        return None if row is None else record_of(row)
+
+    def next_records(self, entry: int) -> Iterator[tuple[int, Record, bytes]]:
+        """Place in the deposit, record and leaf of all that an entry has re-encrypted, in order."""
+        at = 0
+        while True:
+            rows = self._connection.execute(_NEXT_OF, {"entry": entry, "start": at}).all()
+            for row in rows:
+                yield row.position, record_of(row), bytes(row.leaf)
+                at = row.position + 1
+            if len(rows) < BATCH:
+                return
+
+    def blob_waits(self, blob: bytes) -> bool:
+        """Whether a record that waits for its confirmation names this blob."""
+        return self._connection.execute(_NEXT_BLOB, {"blob": blob}).first() is not None
+
+    # --- destruction ----------------------------------------------------------------------------
+
+    def tombstone(self, record: bytes) -> int | None:
+        """The index of the entry by which a record was destroyed."""
+        found = self._connection.execute(_TOMBSTONE, {"record": record}).scalar()
+        return None if found is None else int(found)
+
+    def tombstones(self) -> dict[bytes, int]:
+        """All records that were destroyed, each with the index of the entry."""
+        rows = self._connection.execute(_TOMBSTONES)
+        return {bytes(row.record): int(row.entry) for row in rows}
+
+
+class ChangeWrites(ChangeReads):
+    """What the one writer does to it, within its transaction."""
+
+    # --- single records that were granted --------------------------------------------------------
+
+    def add_record_grants(self, rows: Sequence[SealedSecret]) -> None:
+        """Store secrets of single records; one that stood there for the same device goes."""
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            self._connection.execute(
+                delete(tables.record_grant).where(
+                    _grant.record == bindparam("of"), _grant.device == bindparam("to")
+                ),
+                [{"of": row.record, "to": row.device} for row in batch],
+            )
+            self._connection.execute(
+                insert(tables.record_grant),
+                [
+                    {
+                        "record": row.record,
+                        "device": row.device,
+                        "statement": row.statement,
+                        "seal": row.seal,
+                    }
+                    for row in batch
+                ],
+            )
+
+    def drop_record_grants(
+        self,
+        *,
+        statements: Iterable[bytes] = (),
+        devices: Iterable[bytes] = (),
+        records: Iterable[bytes] = (),
+    ) -> None:
+        """Delete the secrets that some statements granted, of some devices, or of some records."""
+        for column, values in (
+            (_grant.statement, statements),
+            (_grant.device, devices),
+            (_grant.record, records),
+        ):
+            rows = [{"value": value} for value in values]
+            if rows:
+                self._connection.execute(
+                    delete(tables.record_grant).where(column == bindparam("value")), rows
+                )
+
+    # --- requests -------------------------------------------------------------------------------
+
+    def add_request(self, note_id: bytes, entry: int, state: str) -> None:
+        """Remember a request or an answer to one.
+
+        Args:
+            note_id: The hash of its note's id, 32 bytes.
+            entry: Its index in the access log.
+            state: What has become of it.
+        """
+        self._connection.execute(
+            insert(tables.request),
+            {"note_id": note_id, "entry": entry, "state": REQUESTS.index(state)},
+        )
+
+    def set_request(self, note_id: bytes, state: str) -> None:
+        """Remember what became of a request."""
+        self._connection.execute(
+            update(tables.request)
+            .where(tables.request.c.note_id == bindparam("of"))
+            .values(state=REQUESTS.index(state)),
+            {"of": note_id},
+        )
+
+    # --- renewals -------------------------------------------------------------------------------
+
+    def add_renewals(self, rows: Sequence[Renewal]) -> None:
+        """Store new seals of deposits, a batch at a time."""
+        self._connection.execute(
+            insert(tables.renewal),
+            [
+                {
+                    "entry": row.entry,
+                    "position": row.position,
+                    "deposit": row.deposit,
+                    "leaf": row.leaf,
+                    "state": RENEWALS.index(row.state),
+                    "epoch": row.epoch,
+                    "gate_epoch": row.gate_epoch,
+                    "case_seal": row.case_seal,
+                    "gate_seal": row.gate_seal,
+                }
+                for row in rows
+            ],
+        )
+
+    def confirm_renewals(self, entry: int) -> None:
+        """Put the new seals of an entry in the place of the old ones, which are gone then."""
+        batch: list[Renewal] = []
+        for row in list(self.renewals(entry)):
+            batch.append(row)
+            if len(batch) == BATCH:
+                self._reseal(batch)
+                batch = []
+        self._reseal(batch)
+        self._settle_renewals(entry, CONFIRMED)
+
+    def drop_renewals(self, entry: int) -> None:
+        """Give up new seals that waited."""
+        self._settle_renewals(entry, DROPPED)
+
+    def _reseal(self, batch: Sequence[Renewal]) -> None:
+        if batch:
+            self._connection.execute(
+                _RESEAL,
+                [
+                    {
+                        "of": row.deposit,
+                        "new_epoch": row.epoch,
+                        "new_gate_epoch": row.gate_epoch,
+                        "new_case_seal": row.case_seal,
+                        "new_gate_seal": row.gate_seal,
+                    }
+                    for row in batch
+                ],
+            )
+
+    def _settle_renewals(self, entry: int, state: str) -> None:
+        self._connection.execute(
+            update(tables.renewal)
+            .where(_renewal.entry == bindparam("of"), _renewal.state == RENEWALS.index(WAITING))
+            .values(state=RENEWALS.index(state), case_seal=b"", gate_seal=b""),
+            {"of": entry},
+        )
+
+    def add_next_records(
+        self, entry: int, deposit: bytes, rows: Sequence[tuple[int, Record, bytes]]
+    ) -> None:
+        """Store a batch of re-encrypted records.
+
+        Args:
+            entry: The index of the re-encryption.
+            deposit: Its 16-byte id.
+            rows: Place in the deposit, record, leaf.
+        """
+        self._connection.execute(
+            insert(tables.record_next),
+            [
+                {"entry": entry, **record_row(deposit, position, record, leaf)}
+                for position, record, leaf in rows
+            ],
+        )
+
+    def confirm_next_records(self, entry: int) -> list[bytes]:
+        """Put re-encrypted records in the place of the old ones.
+
+        Records that were destroyed meanwhile stay destroyed.
+
+        Returns:
+            The blobs that no record names any more: to be deleted after the commit.
+        """
+        gone, blobs = self.tombstones(), set()
+        for position, record, leaf in list(self.next_records(entry)):
+            if record.id in gone:
+                blobs.add(record.blob)
+                continue
+            blobs |= self._blob_of(tables.record, record.id)
+            row = record_row(b"", position, record, leaf)
+            self._connection.execute(
+                _REPLACE,
+                {
+                    "of": record.id,
+                    **{"new_" + name: row[name] for name in (*_NEWER, *_CONTAINERS)},
+                },
+            )
+        self._connection.execute(
+            delete(tables.record_next).where(_next.entry == bindparam("of")), {"of": entry}
+        )
+        return self._unnamed(blobs)
+
+    def drop_next_records(self, entry: int) -> list[bytes]:
+        """Give up re-encrypted records that waited.
+
+        Returns:
+            The blobs that no record names any more: to be deleted after the commit.
+        """
+        blobs = {record.blob for _, record, _ in self.next_records(entry)}
+        self._connection.execute(
+            delete(tables.record_next).where(_next.entry == bindparam("of")), {"of": entry}
+        )
+        return self._unnamed(blobs)
+
+    def _blob_of(self, table: Table, record: bytes) -> set[bytes]:
+        query = select(table.c.blob).where(table.c.id == bindparam("of"))
+        return {bytes(blob) for blob in self._connection.execute(query, {"of": record}).scalars()}
+
+    def _unnamed(self, blobs: Iterable[bytes]) -> list[bytes]:
+        counted = select(func.count()).where(tables.record.c.blob == bindparam("blob"))
+        return [
+            blob
+            for blob in blobs
+            if not self._connection.execute(counted, {"blob": blob}).scalar_one()
+            and not self.blob_waits(blob)
+        ]
+
+    # --- destruction ----------------------------------------------------------------------------
+
+    def destroy_record(self, record: bytes, entry: int) -> None:
+        """Take away what a record's keys, label and particulars come from; its leaf stays.
+
+        Args:
+            record: Its 16-byte id.
+            entry: The index of the entry that says so.
+        """
+        self._connection.execute(_BLANK, {"of": record})
+        self.drop_record_grants(records=[record])
+        self._connection.execute(
+            delete(tables.record_next).where(_next.id == bindparam("of")), {"of": record}
+        )
+        self._connection.execute(insert(tables.tombstone), {"record": record, "entry": entry})
