@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import authority_kit as kit
 from authority_kit import CASE, FOUNDER, FROZEN, OLD, World, owner
@@ -41,7 +42,6 @@ class Row:
         may: Who may make it.
         otherwise: Why all others are denied.
         but: Why some of them are denied.
-        quotes: An act and who proposed it: the statement quotes that proposal.
     """
 
     kind: str
@@ -49,7 +49,6 @@ class Row:
     may: set[str]
     otherwise: str = "role"
     but: dict[str, str] = field(default_factory=dict)
-    world: Callable[[], World] = kit.crowded
 
     def denied(self, name: str) -> str | None:
         """Why a device is denied; None if it is not."""
@@ -63,34 +62,48 @@ def agreed(kind: str, **said: object) -> Make:
     return lambda world, name: world.body(kind, name, **said)
 
 
-def completed(kind: str, **said: object) -> Make:
-    """An act that somebody has proposed before."""
-    return lambda world, name: world.body(
-        kind, name, quoted=next(iter(world.authority.proposals)), **said
+def found(world: World, kind: str, by: str) -> str:
+    """The id of the proposal of an act by somebody."""
+    return next(
+        name
+        for name, proposal in world.authority.proposals.items()
+        if (proposal.act["kind"], proposal.by) == (kind, kit.device(by))
     )
 
 
-def after(kind: str, by: str, **said: object) -> Callable[[], World]:
-    """A vault in which somebody has proposed an act."""
+def completed(kind: str, by: str, **said: object) -> Make:
+    """An act that somebody has proposed before."""
+    return lambda world, name: world.body(kind, name, quoted=found(world, kind, by), **said)
 
-    @cache
-    def made() -> World:
-        world = kit.crowded()
-        world.propose(kind, by, **said)
-        return world
 
-    return lambda: made().copy()
+def endorsing(kind: str, by: str) -> Make:
+    """Endorses what somebody has proposed."""
+    return lambda world, _: {"proposal": found(world, kind, by)}
+
+
+BOB = {"member": "bob"}
+PROPOSED: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("member-suspended", "ida", {**BOB, "why": None}),
+    ("member-suspended", "eva", {**BOB, "why": None}),
+    ("member-resumed", "ida", {"member": "sue"}),
+    ("member-removed", "sol", {**BOB, "why": None}),
+    ("grant-revoked", "eva", {"case": CASE, "member": "una"}),
+    ("hold-lifted", "una", {"case": FROZEN}),
+)
+"""What some of them have proposed."""
 
 
 @cache
 def _waiting() -> World:
     world = kit.crowded()
     world.do("member-added", FOUNDER, world.added("ivy", "auditor"))
+    for kind, by, said in PROPOSED:
+        world.propose(kind, by, **said)
     return world
 
 
 def waiting() -> World:
-    """A vault with a second auditor who waits for the auditors' keys."""
+    """The crowd, a second auditor who waits for the auditors' keys, and what was proposed."""
     return _waiting().copy()
 
 
@@ -114,12 +127,6 @@ def proposing(kind: str, **said: object) -> Make:
     return lambda world, _: world.proposal(kind, **said)
 
 
-def endorsing(world: World, _: str) -> kit.Body:
-    """Endorses what was proposed."""
-    return {"proposal": next(iter(world.authority.proposals))}
-
-
-BOB = {"member": "bob"}
 LOSE = {"authority": {"size": 999, "root": "00" * 32}, "access": {"size": 9, "root": "00" * 32}}
 TIGHTER = {"approvals": 2, "hours": 24}
 
@@ -156,10 +163,9 @@ TABLE: dict[str, Row] = {
     ),
     "a member suspended by two": Row(
         "member-suspended",
-        completed("member-suspended", **BOB, why=None),
+        completed("member-suspended", "ida", **BOB, why=None),
         SIGNERS - {"bob", "ida"},
         but={"ida": "signatures"},
-        world=after("member-suspended", "ida", **BOB, why=None),
     ),
     # A steward, or any two other members.
     "a member resumed": Row(
@@ -171,10 +177,9 @@ TABLE: dict[str, Row] = {
     ),
     "a member resumed by two": Row(
         "member-resumed",
-        completed("member-resumed", member="sue"),
+        completed("member-resumed", "ida", member="sue"),
         SIGNERS - {"ida"},
         but={"ida": "signatures"},
-        world=after("member-resumed", "ida", member="sue"),
     ),
     # Devices: the member, from another of theirs; for somebody else k stewards.
     "a device of one's own added": Row(
@@ -257,10 +262,9 @@ TABLE: dict[str, Row] = {
     ),
     "an advocate's grant revoked, as another proposed": Row(
         "grant-revoked",
-        completed("grant-revoked", case=CASE, member="una"),
+        completed("grant-revoked", "eva", case=CASE, member="una"),
         STEWARDS | {"una"},
         but=dict.fromkeys(("eva", "eva/2"), "signatures"),
-        world=after("grant-revoked", "eva", case=CASE, member="una"),
     ),
     # Being suspended does not make an advocate's grant easier to take.
     "a suspended advocate's grant revoked": Row(
@@ -306,10 +310,9 @@ TABLE: dict[str, Row] = {
     ),
     "a legal hold lifted by two": Row(
         "hold-lifted",
-        completed("hold-lifted", case=FROZEN),
+        completed("hold-lifted", "una", case=FROZEN),
         {"eva", "eva/2"},
         but={"una": "signatures", "ada": "not-holder", "amy": "not-holder"},
-        world=after("hold-lifted", "una", case=FROZEN),
     ),
     # Keys: whoever is in the group.
     "the members' keys rotated": Row("rotated", rotation(MEMBERS), EVERYBODY),
@@ -327,7 +330,6 @@ TABLE: dict[str, Row] = {
         lambda world, _: world.wrapped((AUDITORS, "ivy")),
         {"ada", "ida"},
         "not-holder",
-        world=waiting,
     ),
     "a case's keys given to a steward": Row(
         "wrapped",
@@ -387,23 +389,20 @@ TABLE: dict[str, Row] = {
     "a restore proposed": Row("proposed", proposing("restore-declared", lost=LOSE), STEWARDS),
     "a removal endorsed": Row(
         "endorsed",
-        endorsing,
+        endorsing("member-removed", "sol"),
         STEWARDS - {"sol"},
         but={"sol": "signed"},
-        world=after("member-removed", "sol", **BOB, why=None),
     ),
     "a suspension endorsed": Row(
         "endorsed",
-        endorsing,
+        endorsing("member-suspended", "eva"),
         SIGNERS - {"bob", "eva", "eva/2"},
         but={"eva": "signed", "eva/2": "signed"},
-        world=after("member-suspended", "eva", **BOB, why=None),
     ),
     "the end of a legal hold endorsed": Row(
         "endorsed",
-        endorsing,
+        endorsing("hold-lifted", "una"),
         {"eva", "eva/2"},
         but={"una": "signed"},
-        world=after("hold-lifted", "una", case=FROZEN),
     ),
 }

@@ -7,7 +7,7 @@ from copy import deepcopy
 import authority_kit as kit
 import pytest
 from authority_kit import CASE, CROWD, DAY, FOUNDER, NOW, STRANGER, World, device
-from rights_table import TABLE
+from rights_table import TABLE, waiting
 
 from vault.errors import DeniedError
 from vault.model import AUDITORS, GATE, MEMBERS, Role
@@ -33,7 +33,7 @@ def refused(world: World, kind: str, name: str, body: Body, reason: str) -> None
 def test_who_may(act: str, name: str) -> None:
     """Whoever has the right may state it; anybody else is denied, and nothing has changed."""
     row = TABLE[act]
-    world = row.world()
+    world = waiting()
     statement = world.statement(row.kind, name, row.body(world, name))
     before = deepcopy(world.authority)
     reason = row.denied(name)
