@@ -145,9 +145,11 @@ class Proposals:
         Raises:
             DeniedError: This member has signed already, or may not sign.
         """
-        found = self.find(name).proposal
-        self._client.state("endorsed", lambda: {"proposal": found.id})
-        kind = str(found.act["kind"])
+        known = self.find(name)
+        found, kind = known.proposal, str(known.proposal.act["kind"])
+        # Who proposed it comes back to do it, once the others have signed.
+        if not known.mine or not self.complete(known):
+            self._client.state("endorsed", lambda: {"proposal": found.id})
         wanted = {field: found.act[field] for field in note.PROPOSALS[kind]}
         more = {"recovery": False} if kind == "device-added" else {}
         # Some acts only one of those who signed can do: then it waits for them.
@@ -155,6 +157,14 @@ class Proposals:
             return False
         self._do(kind, wanted, more, found.id)
         return True
+
+    def complete(self, found: Waiting) -> bool:
+        """Whether enough have signed for this member to do what is proposed."""
+        act = found.proposal.act
+        kind = str(act["kind"])
+        more = {"recovery": False} if kind == "device-added" else {}
+        wanted = {field: act[field] for field in note.PROPOSALS[kind]}
+        return found.mine and self._enough(kind, wanted, more, found.proposal.id)
 
     # --- parts ----------------------------------------------------------------------------------
 

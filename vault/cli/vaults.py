@@ -217,6 +217,10 @@ def _waiting(session: Session) -> Iterator[str]:
             yield _("{name} proposes to {act}: `evault endorse {id}` signs it").format(
                 name=by.name if by else found.proposal.by, act=words, id=name
             )
+        elif session.proposals.complete(found):
+            yield _("enough have signed to {act}: `evault endorse {id}` does it").format(
+                act=words, id=name
+            )
         elif found.mine:
             yield _("others must sign that you want to {act}: `evault endorse {id}`").format(
                 act=words, id=name
