@@ -13,6 +13,9 @@ from vault.replica import Replica
 from vault.store import Reads
 
 
+_NEVER = 1 << 62
+
+
 @dataclass(frozen=True, slots=True)
 class Exposure:
     """Ids of records, each list in the order in which they were stored.
@@ -39,20 +42,25 @@ def exposure(replica: Replica, reads: Reads, case: str, member: str) -> Exposure
         member: Theirs, also if they are gone.
     """
     opened: set[str] = set()
-    stored: dict[str, int] = {}
+    stored: dict[str, tuple[int, int]] = {}
     for access in accesses(replica, reads):
         if access.case != case or access.problem is not None:
             continue
         if access.kind == "deposit" and access.outcome == "done":
             try:
-                stored |= dict.fromkeys(deposited(reads, access), access.time)
+                when = access.authority_size, access.time
+                stored |= dict.fromkeys(deposited(reads, access), when)
             except DamageError:
                 # `check` names it; what can still be said is said.
                 continue
         if access.kind == "release" and access.outcome == "released" and access.actor == member:
             opened.update(access.records)
-    last, single = _rights(replica, case, member)
-    could = {name for name, time in stored.items() if time < last or name in single}
+    held, single = _rights(replica, case, member)
+    could = {
+        name
+        for name, (size, time) in stored.items()
+        if name in single or any(last >= size and time < until for until, last in held.items())
+    }
     return Exposure(
         tuple(name for name in stored if name in opened),
         tuple(name for name in stored if name in could),
@@ -60,22 +68,19 @@ def exposure(replica: Replica, reads: Reads, case: str, member: str) -> Exposure
     )
 
 
-def _rights(replica: Replica, case: str, member: str) -> tuple[int, set[str]]:
-    """Until when a member held a case, in seconds since the epoch, and the single records that
-    they were ever granted."""
-    last = 0
+def _rights(replica: Replica, case: str, member: str) -> tuple[dict[int, int], set[str]]:
+    """When a member held a case: by the time at which the grant ended, the size of the last
+    authority in which it stood; and the single records that they were ever granted."""
+    held: dict[int, int] = {}
     single: set[str] = set()
-    states = replica.history
-    for number, authority in enumerate(states):
+    for authority in replica.history:
         found = authority.cases.get(case)
         if found is None:
             continue
         for granted in found.records.get(member, ()):
             single.update(granted.records)
         grant = found.grants.get(member)
-        if grant is None:
-            continue
-        # A state is in force until the next statement; the newest one until now.
-        ends = states[number + 1].time if number + 1 < len(states) else 2**62
-        last = max(last, min(ends, grant.until if grant.until is not None else ends))
-    return last, single
+        if grant is not None:
+            # Order is the log's: two things of the same second are told apart by it.
+            held[_NEVER if grant.until is None else grant.until] = authority.size
+    return held, single
