@@ -64,7 +64,7 @@ from vault.model import (
     Position,
     Role,
 )
-from vault.note import ACCESS, AUTHORITY, MAX_RECORDS, PURPOSES
+from vault.note import ACCESS, AUTHORITY, LOGS, MAX_RECORDS, PURPOSES
 from vault.people import People
 from vault.proposals import Proposals
 from vault.replica import Replica, fingerprint
@@ -99,6 +99,9 @@ class Session:
         local: Its local state.
         replica: Its verified view.
         clock: Seconds since the epoch.
+
+    Attributes:
+        lost: What this device had seen of each log before it accepted an older copy.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class Session:
         self.identity = identity
         self.local = local
         self.replica = replica
+        self.lost: dict[str, Position] = {}
         self._client = Client(store, identity, replica, clock)
         self.proposals = Proposals(self._client)
         self.people = People(self._client, self.proposals)
@@ -199,6 +203,7 @@ class Session:
         fingerprint: str,
         *,
         seen: Mapping[str, Position] | None = None,
+        older: bool = False,
         clock: Clock = time.time,
     ) -> Session:
         """Open a vault for the first time, trusting nothing but a fingerprint.
@@ -210,6 +215,8 @@ class Session:
             fingerprint: 64 hex digits, compared out of band; spaces do not matter.
             seen: Size and root of each log as who invited has seen them: so a newcomer too notices
                 an older copy.
+            older: Accept an older copy, after it was put back on purpose: what this device had seen
+                is kept as proof and then forgotten. See `lost`.
             clock: Seconds since the epoch.
 
         Raises:
@@ -227,10 +234,16 @@ class Session:
             vault = _vault_id(store)
             local = Local(home, identity, vault)
             heads = local.pins().heads if local.joined() else {}
+            lost = {log: checkpoint.peek(head) for log, head in heads.items()} if older else {}
+            if older and heads:
+                local.keep_proof([heads[log] for log in LOGS])
+                local.forget()
+                heads = {}
             replica = Replica(identity, local, vault, wanted, heads)
             for log, position in (seen or {}).items():
                 replica.expect(log, position)
             session = cls(store, identity, local, replica, clock)
+            session.lost = {log: Position(head.size, head.root.hex()) for log, head in lost.items()}
             session.catch_up()
             session.settle()
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -188,3 +189,25 @@ def test_an_invitation_shows_an_older_copy(world: World) -> None:
     world("eva", *given, "nonsense", code=2)
     world("eva", *given, later, code=21)
     world("eva", *given, added["seen"])
+
+
+def test_an_older_copy_is_put_back_on_purpose(world: World) -> None:
+    """Everybody is stopped; a steward accepts and declares it, the others see that they did."""
+    shutil.copytree(world.vault, world.root / "backup")
+    world("ana", "add", "-", "--case", REF, stdin=b"lost")
+    world("ben", "list")
+    shutil.rmtree(world.vault)
+    shutil.copytree(world.root / "backup", world.vault)
+    for who in ("ana", "ben"):
+        world(who, "list", code=21)
+    again = ("join", world.vault, "--fingerprint", world.fingerprint)
+    world("ana", *again, code=21)
+    said = world.json("ana", *again, "--older")
+    (older,) = [one for one in said if one["type"] == "older"]
+    assert older["declared"] == []
+    assert len(world.json("ana", "list")) == len(world.records)
+    said = world.json("ben", *again, "--older")
+    (older,) = [one for one in said if one["type"] == "older"]
+    assert older["declared"] == [older["lost"]]
+    (status,) = world.json("ben", "status")
+    assert any("put back" in text for text in status["warnings"])

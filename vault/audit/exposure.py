@@ -12,7 +12,6 @@ from vault.errors import DamageError
 from vault.replica import Replica
 from vault.store import Reads
 
-
 _NEVER = 1 << 62
 
 

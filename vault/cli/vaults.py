@@ -12,7 +12,7 @@ import click
 from vault.cli.context import Call, case_words
 from vault.cli.group import PLACE, TEXT, Command
 from vault.cli.member import invitation, seen_text
-from vault.cli.proposals import act_words
+from vault.cli.proposals import act_words, signing
 from vault.cli.text import _, groups, lossless, ngettext
 from vault.errors import FileError, LockedError, NoVaultError, UsageError
 
@@ -88,8 +88,13 @@ def init(call: Call, *, path: str) -> None:
     metavar="SIZES",
     help=_("What the logs had when you were invited: then an older copy is noticed."),
 )
+@click.option(
+    "--older",
+    is_flag=True,
+    help=_("Accept a copy that was put back on purpose; ask the stewards first."),
+)
 @click.pass_obj
-def join(call: Call, *, path: str, fingerprint: str | None, seen: str | None) -> None:
+def join(call: Call, *, path: str, fingerprint: str | None, seen: str | None, older: bool) -> None:
     """Open a vault for the first time."""
     place = Path(path)
     if not place.exists():
@@ -106,7 +111,7 @@ def join(call: Call, *, path: str, fingerprint: str | None, seen: str | None) ->
     identity = call.unlock()
     expected = None if seen is None else _positions(seen)
     try:
-        session = Session.join(place, identity, call.home, fingerprint, seen=expected)
+        session = Session.join(place, identity, call.home, fingerprint, seen=expected, older=older)
     except LockedError:
         raise LockedError(
             _("{name} is not a member of this vault").format(name=identity.name),
@@ -117,9 +122,38 @@ def join(call: Call, *, path: str, fingerprint: str | None, seen: str | None) ->
         _tell_vault(call, session, place)
         call.out.say(_("You joined the vault at {path}."), path=path)
         call.out.say(_("Its fingerprint is {print}"), print=groups(session.fingerprint))
+        if session.lost:
+            _accept_older(call, session)
         held = [case for case in session.cases() if case.title is not None]
         for case in held:
             call.out.say(_("You hold the case {case}."), case=case_words(case))
+
+
+def _accept_older(call: Call, session: Session) -> None:
+    """An older copy was put back: a steward says so to everybody, the others compare."""
+    from vault.model import Role
+
+    lost = {log: position.body() for log, position in session.lost.items()}
+    call.out.object("older", lost=lost, declared=list(session.authority.restores))
+    for log, position in session.lost.items():
+        now = session.replica.position(log).size
+        call.out.say(
+            _("You had seen {seen} entries of the {log} log; this copy has {now}."),
+            seen=position.size,
+            log=log,
+            now=now,
+        )
+    call.out.note(_("the signed heads of what you had seen are kept as proof"))
+    if lost in session.authority.restores:
+        call.out.say(_("The stewards have declared exactly this."))
+    elif Role.STEWARD in session.member.roles:
+        with signing(call, session):
+            session.people.declare_restore(lost)
+        call.out.say(_("It is declared to all members that an older copy was put back."))
+    elif session.authority.restores:
+        call.out.warn(_("the stewards have declared another loss than yours: tell them"))
+    else:
+        call.out.warn(_("no steward has declared that an older copy was put back: ask them"))
 
 
 def _positions(seen: str) -> dict[str, Position]:
