@@ -15,6 +15,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import pytest
+
 from keys.group import Epoch
 from keys.identity import Contact, Identity, device_id
 from vault import ids, note
@@ -406,6 +408,20 @@ class World:
         """Several sign an act, and the last of them does it."""
         quoted = self.propose(kind, *people[:-1], **said) if len(people) > 1 else None
         return self.does(kind, people[-1], quoted=quoted, **said)
+
+    def refuses(
+        self, reason: str, kind: str, by: str, *, quoted: str | None = None, **said: Any
+    ) -> None:
+        """Somebody's act is denied for a reason, and nothing has changed."""
+        self.denies(reason, kind, by, self.body(kind, by, quoted=quoted, **said))
+
+    def denies(self, reason: str, kind: str, by: str, body: Mapping[str, Any]) -> None:
+        """A statement is denied for a reason, and nothing has changed."""
+        before = self.authority
+        with pytest.raises(DeniedError) as caught:
+            self.do(kind, by, body)
+        assert caught.value.reason == reason
+        assert self.authority == before
 
     def records(self, case: str, name: str, *records: str, until: int | None = None) -> Body:
         """Grants somebody some records of a case."""

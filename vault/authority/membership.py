@@ -162,7 +162,8 @@ def device_added(authority: Authority, statement: Note, at: int) -> Authority:
     if body["recovery"]:
         raise DeniedError("a recovery device is made by its owner", reason="recovery")
     # Who enrols a device for somebody could use it themselves: the owner does not count among
-    # those who sign, and the device comes with no right but to be there.
+    # those who sign, and the device comes with no right but to be there. As many stewards as must
+    # sign are left: those who have signed.
     need_stewards(authority, people - {owner.id})
     bare = replace(owner, roles=frozenset())
     after = replace(
@@ -170,8 +171,6 @@ def device_added(authority: Authority, statement: Note, at: int) -> Authority:
         members={**authority.members, owner.id: bare},
         cases=without_rights(authority, owner.id),
     )
-    if Role.STEWARD in owner.roles:
-        _keep_stewards(after, at)
     after = rotate_beside(with_device(after, bare, contact), statement, at)
     # An auditor's group may have been rotated beside it; nobody without a role is in it.
     return wraps_owed(authority, after, statement, at, [contact.device])
@@ -199,8 +198,6 @@ def device_revoked(authority: Authority, statement: Note, at: int) -> Authority:
         devices=_without(authority.devices, {target.id}),
         former_devices={**authority.former_devices, target.id: target},
     )
-    if not left and Role.STEWARD in owner.roles:
-        _keep_stewards(after, at)
     return rotate_beside(after, statement, at)
 
 
