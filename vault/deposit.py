@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from keys.container import CHUNK, Encryptor, encrypted_size
-from keys.derive import Label, padded_size, u64
-from keys.digest import Blake3, Sha256
+from keys.derive import Label, u64
 from vault import fields, ids, intake, message, recordkeys
 from vault.authority import Authority, secret_recipients
 from vault.errors import DeniedError
@@ -25,17 +23,9 @@ from vault.log import merkle
 from vault.message import Message
 from vault.model import GATE, Record
 from vault.note import Note
+from vault.packs import PACKED, Content, Packer
 from vault.recordkeys import Place
-from vault.store import BlobWriter, Store
-
-LEAST_CONTENT = 4096
-"""Content is padded to at least this much."""
-
-PACKED = 1 << 20
-"""Up to this size a container goes into a pack."""
-
-PACK = 64 << 20
-"""At this size a pack is closed."""
+from vault.store import Store
 
 Progress = Callable[[int, int], None]
 """Called with how many records and how many bytes more were stored."""
@@ -205,13 +195,12 @@ class _Writer:
         context: Mapping[str, Any],
         progress: Progress | None,
     ) -> None:
-        self._store = store
         self._vault = vault
         self._prepared = prepared
         self._title = description.title
         self._common = {**intake.surroundings(), **context, **description.stated}
         self._progress = progress or (lambda *_: None)
-        self._pack: BlobWriter | None = None
+        self._packer = Packer(store)
 
     def add(self, source: Source) -> Record:
         """Store one source and return its row."""
@@ -223,7 +212,7 @@ class _Writer:
         key = recordkeys.record_key(secret, share, place)
         opened = intake.open_source(source)
         try:
-            content = self._content(opened, recordkeys.content_key(key, place), place)
+            content, kind = self._content(opened, recordkeys.content_key(key, place), place)
         finally:
             if opened.before is not None:
                 opened.file.close()
@@ -235,7 +224,7 @@ class _Writer:
                 "sha256": content.sha256,
                 "size": content.size,
                 "title": self._title,
-                "type": content.type,
+                "type": kind,
             }
         )
         particulars = Fields.draw({**self._common, **opened.observed})
@@ -268,94 +257,27 @@ class _Writer:
 
     def close(self) -> None:
         """Make the last pack durable."""
-        if self._pack is not None:
-            self._prepared.blobs.append(self._pack.commit())
-            self._pack = None
+        self._packer.close()
+        self._prepared.blobs += self._packer.blobs
 
     def abort(self) -> None:
-        """Drop the pack under way."""
-        if self._pack is not None:
-            self._pack.abort()
+        """Drop the pack under way, and what was written before."""
+        self._packer.abort()
 
-    def _content(self, opened: Opened, key: bytes, place: Place) -> _Content:
-        encryptor = Encryptor(key, place.context(Label.CONTENT_KEY))
-        expected = opened.before.st_size if opened.before is not None else PACKED * 16
-        sha256, blake3 = Sha256(expected), Blake3()
-        target: BlobWriter | None = None
-        small: list[bytes | bytearray] = [encryptor.header]
-        size = stored = 0
+    def _content(self, opened: Opened, key: bytes, place: Place) -> tuple[Content, str]:
+        """Store one content; what it is, and its media type."""
         start = b""
 
-        def put(data: bytes | bytearray) -> None:
-            nonlocal stored
-            blake3.update(data)
-            stored += len(data)
-            if target is None:
-                small.append(data)
-            else:
-                target.write(data)
-
-        blake3.update(encryptor.header)
-        stored = len(encryptor.header)
-        try:
+        def blocks() -> Iterator[bytes]:
+            nonlocal start
+            size = 0
             for block in intake.blocks(opened):
                 start = start or block[:4096]
-                sha256.update(block)
                 size += len(block)
-                if target is None and encrypted_size(padded_size(size, LEAST_CONTENT)) > PACKED:
-                    target = self._store.blobs.writer()
-                    for data in small:
-                        target.write(data)
-                    small.clear()
-                put(encryptor.update(block))
+                yield block
                 self._progress(0, len(block))
             opened.check_unchanged(size)
-            for zeros in _zeros(padded_size(size, LEAST_CONTENT) - size):
-                put(encryptor.update(zeros))
-            put(encryptor.finish())
-            if target is not None:
-                blob, offset = target.commit(), 0
-                self._prepared.blobs.append(blob)
-            else:
-                blob, offset = self._packed(b"".join(small))
-        except BaseException:
-            sha256.close()
-            if target is not None:
-                target.abort()
-            raise
-        return _Content(
-            size=size,
-            sha256=sha256.digest().hex(),
-            type=intake.media_type(opened.source.name, start),
-            digest=blake3.digest(),
-            stored=stored,
-            blob=blob,
-            offset=offset,
-        )
 
-    def _packed(self, data: bytes) -> tuple[bytes, int]:
-        if self._pack is not None and self._pack.size + len(data) > PACK:
-            self.close()
-        if self._pack is None:
-            self._pack = self._store.blobs.writer()
-        offset = self._pack.size
-        self._pack.write(data)
-        return self._pack.name, offset
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    size: int
-    sha256: str
-    type: str
-    digest: bytes
-    stored: int
-    blob: bytes
-    offset: int
-
-
-def _zeros(count: int) -> Iterable[bytes]:
-    block = bytes(64 * CHUNK)
-    while count > 0:
-        yield block[:count] if count < len(block) else block
-        count -= len(block)
+        expected = opened.before.st_size if opened.before is not None else PACKED * 16
+        content = self._packer.add(key, place.context(Label.CONTENT_KEY), blocks(), expected)
+        return content, intake.media_type(opened.source.name, start)

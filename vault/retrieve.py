@@ -18,7 +18,6 @@ from keys.digest import Blake3, Sha256
 from keys.identity import Identity
 from vault import fields, ids, recordkeys
 from vault.acts import open_act
-from vault.deposit import LEAST_CONTENT
 from vault.errors import (
     DamageError,
     FileError,
@@ -31,6 +30,7 @@ from vault.log import merkle
 from vault.message import Answer, open_secret
 from vault.model import Deposit, Record
 from vault.note import Note
+from vault.packs import LEAST_CONTENT
 from vault.recordkeys import Place
 from vault.replica import Replica
 from vault.store import Reads, Store

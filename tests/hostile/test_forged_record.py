@@ -14,11 +14,12 @@ from keys.derive import Label, padded_size, u64
 from keys.digest import blake3_digest
 from vault import deposit, fields, ids, intake, note, recordkeys
 from vault.check import check
-from vault.deposit import LEAST_CONTENT, Description
+from vault.deposit import Description
 from vault.errors import DamageError, DeniedError
 from vault.fields import Fields
 from vault.message import open_secret, read_rows
 from vault.model import GATE, Deposit, Record
+from vault.packs import LEAST_CONTENT
 from vault.retrieve import find
 
 FORGED = b"Nobody waited outside the clinic.\n"

@@ -40,6 +40,7 @@ FLOORS = {
     "vault.gate": 8,
     "vault.client": 9,
     "vault.intake": 9,
+    "vault.packs": 6,
     "vault.statements": 9,
     "vault.deposit": 9,
     "vault.acts": 8,
