@@ -54,6 +54,7 @@ class Label(Enum):
     FIELD_SALT = b"evault/1/field-salt"
     FIELD = b"evault/1/field"
     RECORD_LEAF = b"evault/1/record-leaf"
+    RENEWAL_LEAF = b"evault/1/renewal-leaf"
     RELEASE = b"evault/1/release"
     CASE_TITLE = b"evault/1/case-title"
     # The logs.

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from typing import NamedTuple
 
-from vault import ids, note
+from vault import note
 from vault.authority import judge
 from vault.authority.apply import DRIFT
 from vault.errors import DeniedError, Error, GateError
 from vault.log import entry
 from vault.log.entry import Entry
 from vault.note import ACCESS, Note
+from vault.public import public_of
 from vault.replica import Replica
 from vault.store import Reads
+
+
+class OpenedEntry(NamedTuple):
+    """An entry of the access log, verified: its bytes, both notes, and the key of its box."""
+
+    raw: bytes
+    actor: Note
+    gate: Note
+    key: bytes
+
 
 OUTCOMES_OF = {"release": "released", "request": "pending"}
 """What the gate says of an act that is allowed, where it is not `done`."""
@@ -35,24 +47,32 @@ def open_act(
         GateError: Its outcome is not what the authority that it names allowed.
         DeniedError: This identity cannot open it.
     """
+    found = open_entry(replica, reads, index, case, key)
+    return found.actor, found.gate
+
+
+def open_entry(
+    replica: Replica, reads: Reads, index: int, case: str, key: bytes | None = None
+) -> OpenedEntry:
+    """As `open_act`, with the entry's own key, for whoever hands it on."""
     raw = replica.consistent_entry(reads, ACCESS, index)
     parsed = entry.parse(raw)
     openers = replica.keyring.openers(replica.authority, case, parsed.note_id)
     origin, first = note.origin(replica.vault, ACCESS), parsed.compartments[0]
     # Tags come from the actor: one that is false must not hide the entry from its readers.
-    body = entry.open_compartment(origin, first, openers) or entry.open_compartment(
-        origin, first, openers, thorough=True
+    found = (
+        entry.compartment_key(origin, first, openers)
+        or entry.compartment_key(origin, first, openers, thorough=True)
+        or key
     )
-    if body is None and key is not None:
-        body = entry.open_with_key(origin, first, key)
-    if body is None:
+    if found is None:
         # Who was given a false key is told that, and not that nobody meant them.
         replica.keyring.check(replica.authority, case)
         raise DeniedError(f"entry {index} of the access log is not sealed to you", reason="no-key")
-    actor, gate = note.parse_pair(body)
+    actor, gate = note.parse_pair(entry.open_with_key(origin, first, found))
     check_public(parsed, actor, gate)
     verify_act(replica, index, actor, gate)
-    return actor, gate
+    return OpenedEntry(raw, actor, gate, found)
 
 
 def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
@@ -107,11 +127,6 @@ def check_public(parsed: Entry, actor: Note, gate: Note) -> None:
     said = hashlib.sha256(parsed.compartments[1]).hexdigest() if parsed.compartments[1:] else None
     if said != actor.body.get("details"):
         raise GateError("an entry's details are not those that its actor committed to")
-    public = None
-    if actor.kind == "deposit" and gate.body["outcome"] == "done":
-        public = {
-            "id": ids.parse(actor.body["deposit"]).hex(),
-            **{name: actor.body[name] for name in ("records_root", "case_seal", "gate_seal")},
-        }
-    if parsed.public.get("deposit") != public:
+    done = gate.body["outcome"] == "done"
+    if {**parsed.public, "note": ""} != {**(public_of(actor) if done else {}), "note": ""}:
         raise GateError("an entry's public part is not what its actor signed")

@@ -8,13 +8,12 @@ secrets and the labels. Content is never decrypted: that would need a release.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from keys.digest import Blake3
-from vault import fields, ids, retrieve
+from vault import fields, ids, replaced, retrieve
 from vault.audit import accesses, verify_log
 from vault.errors import (
     DeniedError,
@@ -27,6 +26,7 @@ from vault.errors import (
 from vault.log import checkpoint, entry, merkle
 from vault.model import Deposit, Record
 from vault.note import ACCESS, LOGS, Note
+from vault.replaced import Logged
 from vault.replica import Replica
 from vault.session import Session
 from vault.store import Reads, Store
@@ -100,33 +100,33 @@ def check(
 
 
 def _without_keys(store: Store, reads: Reads, progress: Progress) -> Iterator[Problem]:
-    deposits: dict[bytes, tuple[int, dict[str, str]]] = {}
+    logged = Logged()
     for log in LOGS:
-        yield from _log(reads, log, deposits)
+        yield from _log(reads, log, logged)
     yield from _nodes(reads)
     yield from _note_ids(reads)
+    for code, message, here in replaced.check_renewals(reads, logged):
+        yield Problem(code, message, here)
     kept = reads.deposits()
     for deposit in kept:
-        yield from _deposit(reads, deposit, deposits)
-    for missing in deposits.keys() - {deposit.id for deposit in kept}:
-        where = {"entry": deposits[missing][0]}
+        yield from _deposit(reads, deposit, logged)
+    for missing in logged.deposits.keys() - {deposit.id for deposit in kept}:
+        where = {"entry": logged.deposits[missing][0]}
         yield Problem("deposit-missing", "a deposit that the log speaks of is missing", where)
     if reads.strays():
         yield Problem("record-stray", "there are records that belong to no deposit")
     yield from _blobs(store, reads, kept, progress)
 
 
-def _log(
-    reads: Reads, log: str, deposits: dict[bytes, tuple[int, dict[str, str]]]
-) -> Iterator[Problem]:
+def _log(reads: Reads, log: str, logged: Logged) -> Iterator[Problem]:
     frontier = merkle.Frontier()
     try:
         head = checkpoint.peek(reads.head(log))
         for index, raw in reads.entries(log, 0, head.size):
             frontier.append(merkle.leaf_hash(raw))
-            public = entry.parse(raw).public.get("deposit")
-            if public is not None and log == ACCESS:
-                deposits[bytes.fromhex(public["id"])] = index, public
+            parsed = entry.parse(raw)
+            if log == ACCESS:
+                logged.add(index, parsed)
     except Error as error:
         yield Problem("log", f"the {log} log: {error.message}", {"log": log}, log=True)
         return
@@ -187,17 +187,14 @@ def _note_ids(reads: Reads) -> Iterator[Problem]:
             yield Problem("note-id", "the index of used note ids is damaged", where, log=True)
 
 
-def _deposit(
-    reads: Reads, deposit: Deposit, logged: dict[bytes, tuple[int, dict[str, str]]]
-) -> Iterator[Problem]:
+def _deposit(reads: Reads, deposit: Deposit, logged: Logged) -> Iterator[Problem]:
     where = {"deposit": ids.show(deposit.id)}
-    index, public = logged.get(deposit.id, (-1, {}))
+    index, public = logged.deposits.get(deposit.id, (-1, {}))
     if index != deposit.entry or not public:
         yield Problem("deposit", "a deposit is not the one that its log entry speaks of", where)
         return
-    for name, sealed in (("case_seal", deposit.case_seal), ("gate_seal", deposit.gate_seal)):
-        if hashlib.sha256(sealed).hexdigest() != public[name]:
-            yield Problem("seal", "a seal of a deposit is damaged", where)
+    for code, message, here in replaced.check_seals(reads, logged, deposit):
+        yield Problem(code, message, here)
     leaves = []
     try:
         for record, stored in reads.records(deposit.id):
@@ -272,7 +269,7 @@ def _with_keys(replica: Replica, reads: Reads) -> Iterator[Problem]:
     yield from _own_wraps(replica)
     signed = {a.index: a.notes[0] for a in accesses(replica, reads) if a.notes is not None}
     for deposit in reads.deposits():
-        yield from _row(replica, deposit, signed.get(deposit.entry))
+        yield from _row(replica, reads, deposit, signed.get(deposit.entry))
         yield from _labels(replica, reads, deposit)
 
 
@@ -285,28 +282,31 @@ def _own_wraps(replica: Replica) -> Iterator[Problem]:
             yield Problem("wrap", error.message, {"group": group}, log=True)
 
 
-def _row(replica: Replica, deposit: Deposit, signed: Note | None) -> Iterator[Problem]:
+def _row(
+    replica: Replica, reads: Reads, deposit: Deposit, signed: Note | None
+) -> Iterator[Problem]:
     """A deposit's row against its note, for whoever can open the entry: also for auditors."""
     where = {"deposit": ids.show(deposit.id), "entry": deposit.entry}
-    case = ids.show(deposit.case)
+    case, renewed = ids.show(deposit.case), reads.governing(deposit.id) is not None
     if case not in replica.authority.cases:
         yield Problem("deposit", "a deposit names a case that does not exist", where)
     elif signed is not None and (
         signed.body.get("deposit") != ids.show(deposit.id)
         or signed.body["case"] != case
-        or signed.body["epoch"] != deposit.epoch
-        or signed.body["gate_epoch"] != deposit.gate_epoch
+        or (not renewed and _epochs(signed) != (deposit.epoch, deposit.gate_epoch))
         or signed.body["count"] != deposit.count
     ):
         yield Problem("deposit", "a deposit's row is not what its depositor signed", where)
+
+
+def _epochs(signed: Note) -> tuple[int, int]:
+    return signed.body["epoch"], signed.body["gate_epoch"]
 
 
 def _labels(replica: Replica, reads: Reads, deposit: Deposit) -> Iterator[Problem]:
     case = ids.show(deposit.case)
     where = {"deposit": ids.show(deposit.id), "case": case}
     try:
-        if replica.keyring.find(replica.authority, case, deposit.epoch) is None:
-            return
         held = retrieve.hold(replica, reads, deposit)
         for _ in retrieve.labels(replica, reads, held):
             pass

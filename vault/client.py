@@ -8,7 +8,7 @@ verified log before it believes that anything was done.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -98,7 +98,14 @@ class Client:
 
         self.submit(message)
 
-    def act(self, kind: str, case: str, body: Mapping[str, Any], why: str | None = None) -> Answer:
+    def act(
+        self,
+        kind: str,
+        case: str,
+        body: Mapping[str, Any],
+        why: str | None = None,
+        attachments: Sequence[bytes] = (),
+    ) -> Answer:
         """Log an act on a case.
 
         Args:
@@ -106,6 +113,7 @@ class Client:
             case: The case's id.
             body: The act's own fields.
             why: In words, for the case's holders alone.
+            attachments: The signed notes that the act speaks of, as its kind asks.
 
         Raises:
             DeniedError: It is not allowed; the refusal is in the log.
@@ -116,7 +124,7 @@ class Client:
             details = self._details(case, why, note.id_hash(actor["id"]))
             said = hashlib.sha256(details).hexdigest() if details else None
             signed = self.sign(kind, {**actor, "case": case, **body, "details": said})
-            return Message(signed.signed, self.tag(case, signed), details)
+            return Message(signed.signed, self.tag(case, signed), details, tuple(attachments))
 
         return self.submit(message)
 

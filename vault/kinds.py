@@ -138,6 +138,9 @@ DISPOSITIONS = ("view", "copy", "produce")
 DESTROY = "destroy"
 """What a request can ask for besides the dispositions of a release."""
 
+RENEWALS = frozenset(("rekey", "re-encrypt"))
+"""Acts whose outcome waits in the store until somebody else has confirmed it."""
+
 OUTCOMES = ("done", "released", "pending", "refused")
 MAX_RECORDS = 1000
 """How many records one release may name."""

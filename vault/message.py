@@ -5,20 +5,23 @@
 
 A deposit has two attachments, the seals of its case secret and of its gate secret, and is followed
 by its rows: each is u64 length and LP(record id, salt, label, particulars, content digest, content
-size (8), fields root, blob (16), offset (8)).
+size (8), fields root, blob (16), offset (8)). So is a re-encryption. A rekey is followed
+by rows of LP(deposit id, case seals, gate seals). A confirmation has one attachment: the note that
+it confirms.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from keys.derive import Label, lp, parse_lp, u64
+from keys.derive import Label, digest, lp, parse_lp, u64
 from keys.errors import OpenError
 from keys.seal import OVERHEAD, SealingKey, seal
 from vault.errors import MalformedError
-from vault.model import Record
+from vault.model import Record, Seals
 
 _MAX_ROW = 1 << 26
 
@@ -125,13 +128,7 @@ def read_rows(source: BinaryIO) -> Iterator[Record]:
     Raises:
         MalformedError: Not rows.
     """
-    while head := source.read(8):
-        size = int.from_bytes(head, "big")
-        if len(head) != 8 or size > _MAX_ROW:
-            raise MalformedError("a row of a deposit is cut short")
-        raw = source.read(size)
-        if len(raw) != size:
-            raise MalformedError("a row of a deposit is cut short")
+    for raw in _raw_rows(source):
         parts = parse_lp(raw, 9)
         sizes = (16, 32, None, None, 32, 8, 32, 16, 8)
         if any(want not in {None, len(part)} for want, part in zip(sizes, parts, strict=True)):
@@ -149,6 +146,53 @@ def read_rows(source: BinaryIO) -> Iterator[Record]:
         )
 
 
+def encode_seals(seals: Seals) -> bytes:
+    """The bytes of one row of a rekey, with its length before it."""
+    row = lp(seals.deposit, seals.case_seal, seals.gate_seal)
+    return u64(len(row)) + row
+
+
+def read_seals(source: BinaryIO, epoch: int, gate_epoch: int) -> Iterator[Seals]:
+    """Parse the rows of a rekey until the end of a stream.
+
+    Args:
+        source: Where from.
+        epoch: Of the case, as the rekey's note says.
+        gate_epoch: Of the gate, likewise.
+
+    Raises:
+        MalformedError: Not rows.
+    """
+    for raw in _raw_rows(source):
+        deposit, case_seal, gate_seal = parse_lp(raw, 3)
+        if len(deposit) != 16:
+            raise MalformedError("a row of a rekey is not of its shape")
+        yield Seals(deposit, epoch, gate_epoch, case_seal, gate_seal)
+
+
+def seals_leaf(seals: Seals) -> bytes:
+    """What a rekey's root is over: 32 bytes that bind a deposit to its new seals."""
+    return digest(
+        Label.RENEWAL_LEAF,
+        seals.deposit,
+        u64(seals.epoch),
+        u64(seals.gate_epoch),
+        hashlib.sha256(seals.case_seal).digest(),
+        hashlib.sha256(seals.gate_seal).digest(),
+    )
+
+
+def _raw_rows(source: BinaryIO) -> Iterator[bytes]:
+    while head := source.read(8):
+        size = int.from_bytes(head, "big")
+        if len(head) != 8 or size > _MAX_ROW:
+            raise MalformedError("a row is cut short")
+        raw = source.read(size)
+        if len(raw) != size:
+            raise MalformedError("a row is cut short")
+        yield raw
+
+
 Openers = Mapping[str, SealingKey]
 """Keys by what they are for: nothing for a group's epoch, the device's id for its own key."""
 
@@ -159,7 +203,7 @@ def seal_secret(
     """Seal a deposit's secret to a group: to its epoch, or while it is stale to devices.
 
     Args:
-        secret: 32 bytes; in a rekey the case's has 32 more, see `Renewal`.
+        secret: 32 bytes; in a rekey the case's has 32 more, see `Seals`.
         recipients: What `vault.authority.secret_recipients` gives.
         label: `Label.CASE_SEAL` or `Label.GATE_SEAL`.
         context: The ids of vault, case and deposit and the epoch's number (8 bytes).
@@ -172,12 +216,12 @@ def seal_secret(
     )
 
 
-def sealed_to(seals: bytes, size: int = 32) -> list[str]:
+def sealed_to(seals: bytes, size: int | None = None) -> list[str]:
     """For whom each of some seals is: what stands before it, empty for the epoch's own key.
 
     Args:
         seals: What `seal_secret` made.
-        size: How many bytes each must hold.
+        size: How many bytes each must hold, if that matters.
 
     Raises:
         MalformedError: Not a list of such seals.
@@ -185,7 +229,7 @@ def sealed_to(seals: bytes, size: int = 32) -> list[str]:
     found = []
     for raw in parse_lp(seals):
         to, sealed = parse_lp(raw, 2)
-        if not to.isascii() or len(sealed) != OVERHEAD + size:
+        if not to.isascii() or (size is not None and len(sealed) != OVERHEAD + size):
             raise MalformedError("a seal of a deposit's secret is not of its shape")
         found.append(to.decode("ascii"))
     return found

@@ -254,6 +254,30 @@ class Deposit:
     entry: int
     count: int
 
+    @property
+    def seals(self) -> Seals:
+        """The seals that it has now."""
+        return Seals(self.id, self.epoch, self.gate_epoch, self.case_seal, self.gate_seal)
+
+
+@dataclass(frozen=True, slots=True)
+class Seals:
+    """The seals of a deposit's two secrets.
+
+    Args:
+        deposit: 16 bytes.
+        epoch: Of the case, to which `case_seal` is sealed.
+        gate_epoch: Of the gate, to which `gate_seal` is sealed.
+        case_seal: Seals of the case secret; new ones hold the key of the deposit's entry as well.
+        gate_seal: Seals of the gate secret.
+    """
+
+    deposit: bytes
+    epoch: int
+    gate_epoch: int
+    case_seal: bytes = field(repr=False)
+    gate_seal: bytes = field(repr=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
@@ -269,6 +293,7 @@ class Renewal:
         gate_epoch: Of the gate, to which `gate_seal` is sealed.
         case_seal: Empty unless it waits.
         gate_seal: Empty unless it waits.
+        confirmed: The index of the entry that confirmed it; 0 for none.
     """
 
     entry: int
@@ -280,6 +305,12 @@ class Renewal:
     gate_epoch: int
     case_seal: bytes = field(repr=False)
     gate_seal: bytes = field(repr=False)
+    confirmed: int = 0
+
+    @property
+    def seals(self) -> Seals:
+        """The new seals alone."""
+        return Seals(self.deposit, self.epoch, self.gate_epoch, self.case_seal, self.gate_seal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ class Replica:
         history: The authority after each statement, from genesis on.
         problems: Statements that replay refused, by index.
         heads: The verified heads.
+        confirmed: Renewals whose confirmation was verified, by entry; see `vault.renewed`.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Replica:
         self.heads: dict[str, Checkpoint] = {
             log: checkpoint.peek(head) for log, head in heads.items()
         }
+        self.confirmed: dict[int, object] = {}
         self._identity = identity
         self._local = local
         self._frontier = merkle.Frontier()

@@ -7,27 +7,28 @@ where the caller asked and nowhere else, and takes its name only after every che
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from keys import container
-from keys.derive import Label, equal, padded_size, u64
+from keys.derive import Label, equal, padded_size
 from keys.digest import Blake3, Sha256
 from keys.identity import Identity
-from vault import fields, ids, recordkeys
-from vault.acts import open_act
+from vault import fields, ids, recordkeys, renewed
+from vault.acts import open_act, open_entry
 from vault.errors import (
     DamageError,
+    DeniedError,
     FileError,
     GateError,
+    MalformedError,
     MissingError,
     VerificationError,
 )
 from vault.fields import Fields
 from vault.log import merkle
-from vault.message import Answer, open_secret
+from vault.message import Answer, NotMeantError
 from vault.model import Deposit, Record
 from vault.note import Note
 from vault.packs import LEAST_CONTENT
@@ -46,13 +47,18 @@ class Held:
         deposit: Its row.
         actor: The deposit note.
         gate: The gate note beside it.
+        records: The note that commits to its secrets and records: `actor`, or that of its last
+            re-encryption.
         secret: The case secret.
+        key: The key of the deposit's entry.
     """
 
     deposit: Deposit
     actor: Note
     gate: Note
+    records: Note
     secret: bytes = field(repr=False)
+    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,33 +111,34 @@ def hold(replica: Replica, reads: Reads, deposit: Deposit) -> Held:
         VerificationError: The row is not what the log says.
     """
     case = ids.show(deposit.case)
-    actor, gate = open_act(replica, reads, deposit.entry, case)
-    body = actor.body
-    if actor.kind != "deposit" or body["deposit"] != ids.show(deposit.id) or body["case"] != case:
+    secret, key, false = b"", None, None
+    try:
+        secret, key = renewed.find_case_secret(replica, reads, deposit, case)
+    except (VerificationError, MalformedError) as error:
+        # Whether the row is damaged, or the seal false, or it is for others, the entry tells.
+        false = error
+    found = open_entry(replica, reads, deposit.entry, case, key)
+    body = found.actor.body
+    if (
+        found.actor.kind != "deposit"
+        or body["deposit"] != ids.show(deposit.id)
+        or body["case"] != case
+    ):
         raise DamageError("a deposit's row names an entry that is not its own")
-    if gate.body["outcome"] != "done":
+    if found.gate.body["outcome"] != "done":
         raise DamageError("a deposit's row names an entry that says that it was refused")
-    fits = (
-        body["count"] == deposit.count
-        and body["epoch"] == deposit.epoch
-        and body["gate_epoch"] == deposit.gate_epoch
-        and body["case_seal"] == hashlib.sha256(deposit.case_seal).hexdigest()
-        and body["gate_seal"] == hashlib.sha256(deposit.gate_seal).hexdigest()
-    )
-    if not fits:
-        raise DamageError("a deposit's row is not what its depositor signed")
-    secret = open_secret(
-        deposit.case_seal,
-        replica.keyring.secret_openers(replica.authority, case, deposit.epoch),
-        Label.CASE_SEAL,
-        ids.parse(replica.vault),
-        deposit.case,
-        deposit.id,
-        u64(deposit.epoch),
-    )
-    if recordkeys.case_commitment(secret).hex() != body["case_commitment"]:
+    records = renewed.check_seals(replica, reads, deposit, found.actor)
+    if isinstance(false, NotMeantError):
+        raise DeniedError(
+            "something was added to the case while its keys were about to change",
+            "you can read it after the next act of another holder",
+            reason="no-key",
+        )
+    if false is not None:
+        raise false
+    if recordkeys.case_commitment(secret).hex() != records.body["case_commitment"]:
         raise DamageError("a deposit's case secret is not the one that its depositor signed")
-    return Held(deposit, actor, gate, secret)
+    return Held(deposit, found.actor, found.gate, records, secret, found.key)
 
 
 def labels(replica: Replica, reads: Reads, held: Held) -> Iterator[Listed]:
@@ -186,12 +193,12 @@ def find(replica: Replica, reads: Reads, records: Sequence[bytes]) -> list[Liste
 
 
 def _check_root(held: Held, leaves: list[bytes]) -> None:
-    if len(leaves) != held.actor.body["count"]:
+    if len(leaves) != held.records.body["count"]:
         raise MissingError(
-            f"a deposit has {len(leaves)} of its {held.actor.body['count']} records",
+            f"a deposit has {len(leaves)} of its {held.records.body['count']} records",
             "run `evault check`, and restore the vault from a backup that is not older",
         )
-    if fields.records_root(leaves).hex() != held.actor.body["records_root"]:
+    if fields.records_root(leaves).hex() != held.records.body["records_root"]:
         raise DamageError(
             "a record's row is not what its depositor signed",
             "run `evault check`, and restore the vault from a backup that is not older",

@@ -67,6 +67,7 @@ from vault.model import (
 from vault.note import ACCESS, AUTHORITY, LOGS, MAX_RECORDS, PURPOSES
 from vault.people import People
 from vault.proposals import Proposals
+from vault.renewals import Renewals
 from vault.replica import Replica, fingerprint
 from vault.retrieve import Listed, Opened
 from vault.store import Store
@@ -116,6 +117,7 @@ class Session:
         self.proposals = Proposals(self._client)
         self.people = People(self._client, self.proposals)
         self.casework = Casework(self._client, self.proposals)
+        self.renewals = Renewals(self._client)
 
     # --- beginning ------------------------------------------------------------------------------
 
@@ -477,6 +479,7 @@ class Session:
         if self._left():
             with suppress(_NothingOwedError):
                 self._client.state("rotated", self._epochs)
+        self.renewals.settle()
 
     # --- evidence -------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import pytest
 from vault_kit import SMALL, World, make
 
 from keys.errors import VerificationError
-from vault import ids, retrieve
+from vault import ids, renewed, retrieve
 from vault.errors import DamageError, MissingError
 from vault.fields import Fields
 from vault.model import Deposit
@@ -71,7 +71,7 @@ def test_the_case_secret_is_the_one_that_was_signed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A seal may open and hold something else: the commitment tells."""
-    monkeypatch.setattr(retrieve, "open_secret", lambda *_: b"x" * 32)
+    monkeypatch.setattr(renewed, "open_secret", lambda *_: b"x" * 32)
     with looking(world) as (ben, reads, deposit), pytest.raises(DamageError, match="case secret"):
         retrieve.hold(ben.replica, reads, deposit)
 

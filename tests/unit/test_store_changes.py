@@ -106,14 +106,14 @@ def test_new_seals_take_the_place_of_the_old_ones(world: World) -> None:
         assert list(reads.renewals(7)) == [new]
         assert reads.governing(old.id) is None
     with store.write() as writes:
-        writes.confirm_renewals(7)
+        writes.confirm_renewals(7, 8)
     assert store.truncate_log()
     with store.read() as reads:
         (now,) = reads.deposits()
         assert (now.epoch, now.gate_epoch, now.case_seal) == (2, 3, b"C" * 1300)
         governing = reads.governing(old.id)
         assert governing is not None
-        assert (governing.state, governing.case_seal) == (CONFIRMED, b"")
+        assert (governing.state, governing.case_seal, governing.confirmed) == (CONFIRMED, b"", 8)
         assert reads.pending_renewals() == []
     store.close()
     assert old.case_seal not in raw(world.path)

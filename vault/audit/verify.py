@@ -11,8 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vault.audit.access import Access, accesses
+from vault.authority import approvals
+from vault.authority.judge import denied
 from vault.errors import Error
-from vault.note import ACCESS, AUTHORITY, LOGS
+from vault.kinds import RENEWALS
+from vault.log import merkle
+from vault.note import ACCESS, AUTHORITY, LOGS, Note
 from vault.replica import Replica
 from vault.store import Reads
 
@@ -61,6 +65,7 @@ def verify_log(replica: Replica, reads: Reads) -> tuple[list[Verified], list[Pro
     opened = 0
     used: set[bytes] = set(replica.authority.note_ids)
     before: Access | None = None
+    renewals: dict[int, Note | None] = {}
     for access in accesses(replica, reads):
         opened += access.opened
         if access.problem is not None:
@@ -69,11 +74,14 @@ def verify_log(replica: Replica, reads: Reads) -> tuple[list[Verified], list[Pro
         if access.note_id in used:
             problems.append(Problem(ACCESS, access.index, "its note was used before", "used-id"))
         used.add(access.note_id)
+        renewals[access.index] = _renewal(access)
         if not access.opened:
             continue
         if before is not None and access.authority_size < before.authority_size:
             reason = f"it was judged by an older authority than entry {before.index}"
             problems.append(Problem(ACCESS, access.index, reason, "older-authority"))
+        elif access.problem is None and (reason := _confirms(replica, reads, renewals, access)):
+            problems.append(Problem(ACCESS, access.index, reason, "confirmation"))
         elif access.problem is None and not _in_order(replica, access):
             reason = "it was judged by an authority that was not in force at its place in the log"
             problems.append(Problem(ACCESS, access.index, reason, "authority-order"))
@@ -84,6 +92,31 @@ def verify_log(replica: Replica, reads: Reads) -> tuple[list[Verified], list[Pro
         for log in LOGS
     ]
     return verified, problems
+
+
+def _renewal(access: Access) -> Note | None:
+    """The note of a renewal that was done, else None."""
+    done = access.notes is not None and access.kind in RENEWALS and access.outcome == "done"
+    return access.notes[0] if access.notes and done else None
+
+
+def _confirms(
+    replica: Replica, reads: Reads, renewals: dict[int, Note | None], access: Access
+) -> str:
+    """What is wrong with a confirmation; nothing if it is none, or what it confirms is sealed to
+    others."""
+    if access.kind != "confirmation" or access.outcome != "done" or access.notes is None:
+        return ""
+    act, gate = access.notes
+    at = act.body["entry"]
+    if at >= access.index or act.body["leaf"] != merkle.leaf_hash(reads.entry(ACCESS, at)).hex():
+        return "it confirms an entry that is not there"
+    made = renewals.get(at)
+    if made is None:
+        return ""
+    authority = replica.at(gate.body["authority"]["size"])
+    reason = approvals.judge_confirmation(authority, act, made, gate.body["time"])
+    return "" if reason is None else "it should have been refused: " + denied(reason).message
 
 
 def _words(error: Error) -> str:

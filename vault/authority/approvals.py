@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vault.authority.state import Authority
-from vault.kinds import DESTROY
-from vault.model import Role
+from vault.kinds import DESTROY, RENEWALS
+from vault.model import GATE, Role
 from vault.note import Note
 
 
@@ -105,8 +105,13 @@ def judge_confirmation(authority: Authority, act: Note, renewal: Note, at: int) 
         None if it is allowed, else the reason code.
     """
     case = act.body["case"]
-    if renewal.kind not in {"rekey", "re-encrypt"} or renewal.body["case"] != case:
+    if renewal.kind not in RENEWALS or renewal.body["case"] != case:
         return "renewal"
+    # New seals that somebody opens who has left meanwhile would be no better than the old ones.
+    now = authority.epoch(case).number, authority.epoch(GATE).number
+    made_for = renewal.body["epoch"], renewal.body["gate_epoch"]
+    if made_for != now or authority.stale(case, at):
+        return "old-renewal"
     by, maker = authority.member_of(act.device), authority.ever(renewal.device)
     others = {
         found.id for found in (*authority.holders(case, at), *authority.trusted(case, at))

@@ -41,6 +41,15 @@ _MESSAGES = {
         "a rekey is confirmed by another holder than who made it",
         "ask another holder to run `evault case rekey CASE --confirm`",
     ),
+    "old-renewal": (
+        "the case's keys have changed since this rekey was made",
+        "make it again with `evault case rekey CASE`",
+    ),
+    "pending": (
+        "an advocate's rekey of this case waits for its confirmation",
+        "confirm it with `evault case rekey CASE --confirm`",
+    ),
+    "no-holder": ("nobody holds this case any more", "nobody could read what is stored in it"),
     "no-record": ("there is no such record in this case", ""),
 }
 
@@ -130,7 +139,16 @@ def _destruction(authority: Authority, member: Member, act: Note, at: int) -> st
     return reason
 
 
-def _renewal(authority: Authority, member: Member, act: Note, at: int) -> str | None:
+def _rekey(authority: Authority, member: Member, act: Note, at: int) -> str | None:
+    # Any holder: whoever came later waits for what was added while the case was stale. That others
+    # than advocates name such deposits alone is for who has the deposits to say.
+    reason = _holding(authority, member, act, at)
+    if reason is None:
+        _epochs_in_force(authority, act)
+    return reason
+
+
+def _reencryption(authority: Authority, member: Member, act: Note, at: int) -> str | None:
     reason = _holding(authority, member, act, at)
     if reason is None and Role.ADVOCATE not in member.roles:
         return "role"
@@ -190,7 +208,7 @@ _RULES: dict[str, Callable[[Authority, Member, Note, int], str | None]] = {
     "approval": _answer,
     "denial": _answer,
     "destruction": _destruction,
-    "rekey": _renewal,
-    "re-encrypt": _renewal,
+    "rekey": _rekey,
+    "re-encrypt": _reencryption,
     "confirmation": _confirmation,
 }

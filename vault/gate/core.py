@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from keys.derive import equal
@@ -24,15 +25,17 @@ from vault.authority import (
     judge,
 )
 from vault.errors import (
+    BusyError,
     DamageError,
     DeniedError,
+    FileError,
     ForkedError,
     GateError,
     MalformedError,
     RolledBackError,
     StaleError,
 )
-from vault.gate import deposits, releases
+from vault.gate import deposits, releases, renewals
 from vault.log import checkpoint, entry, merkle, proof
 from vault.log.checkpoint import Checkpoint
 from vault.log.entry import Entry
@@ -67,6 +70,7 @@ class Turn:
         message: What it came with.
         rows: A stream of rows, or None.
         at: The gate's time.
+        after: What is done once the transaction has committed.
     """
 
     gate: Gate
@@ -75,6 +79,7 @@ class Turn:
     message: Message
     rows: BinaryIO | None
     at: int
+    after: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def authority(self) -> Authority:
@@ -161,12 +166,17 @@ class Gate:
         # One time for all of it: what is judged and what is written must not differ.
         at = int(self._clock())
         with self.store.write() as writes:
+            turn = Turn(self, writes, actor, parsed, rows, at)
             self.replica.catch_up(writes)
             self._check_new(writes, actor)
             if actor.kind in STATEMENTS:
                 answer = self._state(writes, actor, parsed, at)
             else:
-                answer = self._act(writes, actor, parsed, rows, at)
+                answer = self._act(turn)
+        # It is done and logged: what is only tidied up can wait for the next act if it fails.
+        for finish in turn.after:
+            with suppress(BusyError, FileError):
+                finish()
         return answer.encode()
 
     # --- statements -----------------------------------------------------------------------------
@@ -186,17 +196,15 @@ class Gate:
 
     # --- acts -----------------------------------------------------------------------------------
 
-    def _act(
-        self, writes: Writes, actor: Note, message: Message, rows: BinaryIO | None, at: int
-    ) -> Answer:
+    def _act(self, turn: Turn) -> Answer:
+        actor, message = turn.actor, turn.message
         details = hashlib.sha256(message.details).hexdigest() if message.details else None
         if actor.body["details"] != details:
             raise MalformedError("an act does not commit to the details beside it")
         if message.details:
             entry.parse_compartment(message.details)
         self._check_tag(actor, message)
-        reason = judge(self.replica.authority, actor, at)
-        turn = Turn(self, writes, actor, message, rows, at)
+        reason = judge(self.replica.authority, actor, turn.at)
         return turn.refuse(reason) if reason is not None else _HANDLERS[actor.kind](turn)
 
     def _check_tag(self, actor: Note, message: Message) -> None:
@@ -348,12 +356,15 @@ def found(
             writes.set_head(log, checkpoint.sign(signing, head, at))
 
 
-_WITH_MORE = {"deposit"}
+_WITH_MORE = {"deposit", "rekey", "re-encrypt", "confirmation"}
 """Kinds of messages that come with attachments or rows: their handlers look at them."""
 
 _HANDLERS: dict[str, Callable[[Turn], Answer]] = {
     "deposit": deposits.keep,
     "release": releases.release,
     "receipt": releases.receipt,
+    "rekey": renewals.rekey,
+    "re-encrypt": renewals.reencrypt,
+    "confirmation": renewals.confirm,
 }
 """What the gate does for each kind of act that it allows."""

@@ -15,6 +15,7 @@ from vault.log import merkle
 from vault.message import Answer, open_secret, read_rows, sealed_to
 from vault.model import Deposit, Record
 from vault.note import Note
+from vault.public import public_of
 
 if TYPE_CHECKING:
     from vault.gate.core import Gate, Turn
@@ -49,13 +50,7 @@ def keep(turn: Turn) -> Answer:
     check_seals(turn.gate, turn.actor, deposit)
     check_rows(turn.gate.store, turn.actor, turn.rows)
     # The deposit stands in the public part, so that rows can be tied to the log without keys.
-    public = {
-        "id": deposit.id.hex(),
-        "records_root": body["records_root"],
-        "case_seal": body["case_seal"],
-        "gate_seal": body["gate_seal"],
-    }
-    answer = turn.append("done", public={"deposit": public})
+    answer = turn.append("done", public=public_of(turn.actor))
     writes.add_deposit(deposit)
     start = 0
     for batch in batches(turn.rows):
@@ -81,7 +76,7 @@ def check_recipients(turn: Turn, case_seal: bytes, gate_seal: bytes, size: int =
         StaleError: Somebody came or left since they were made: make them again.
     """
     wanted = [to for to, _ in secret_recipients(turn.authority, turn.case, turn.at)]
-    if sealed_to(gate_seal) != [""]:
+    if sealed_to(gate_seal, 32) != [""]:
         raise MalformedError("a gate secret is not sealed to the gate")
     if sealed_to(case_seal, size) != wanted or not wanted:
         raise StaleError("who holds the case has changed", "try again")

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -216,22 +216,47 @@ def _json(value: dict[str, Any]) -> bytes:
 
 _HEX = frozenset("0123456789abcdef")
 _DEPOSIT = {"case_seal": 64, "gate_seal": 64, "id": 32, "records_root": 64}
+_REENCRYPTED = {**_DEPOSIT, "before_root": 64}
 
 
 def _known(public: object) -> bool:
-    if not isinstance(public, dict) or not public.keys() <= {"note", "deposit"}:
+    if not isinstance(public, dict) or not public.keys() <= _PUBLIC.keys() | {"note"}:
         return False
     # One spelling of each hash: a note's id is used once, and is compared as it stands.
     if not _is_hex(public.get("note"), 64):
         return False
-    deposit = public.get("deposit")
-    if "deposit" not in public:
-        return True
-    return (
-        isinstance(deposit, dict)
-        and deposit.keys() == _DEPOSIT.keys()
-        and all(_is_hex(deposit[name], size) for name, size in _DEPOSIT.items())
+    return all(_PUBLIC[name](public[name]) for name in public if name != "note")
+
+
+def _hashes(sizes: Mapping[str, int]) -> Callable[[object], bool]:
+    return lambda value: (
+        isinstance(value, dict)
+        and value.keys() == sizes.keys()
+        and all(_is_hex(value[name], size) for name, size in sizes.items())
     )
+
+
+def _renewal(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"seals_root", "count"}
+        and _is_hex(value["seals_root"], 64)
+        and type(value["count"]) is int
+        and value["count"] > 0
+    )
+
+
+def _confirmed(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+_PUBLIC: dict[str, Callable[[object], bool]] = {
+    "deposit": _hashes(_DEPOSIT),
+    "renewal": _renewal,
+    "reencrypted": _hashes(_REENCRYPTED),
+    "confirms": _confirmed,
+}
+"""What a public part can have beside the note's id, and the shape of each."""
 
 
 def _is_hex(value: object, size: int) -> bool:

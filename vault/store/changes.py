@@ -29,6 +29,7 @@ from vault.store.rows import (
     REQUESTS,
     WAITING,
     named,
+    origin_of,
     record_of,
     record_row,
     renewal_of,
@@ -75,6 +76,9 @@ _PENDING = (
     .distinct()
     .order_by(_renewal.entry)
 )
+_PENDING_IN = _PENDING.join(tables.deposit, tables.deposit.c.id == _renewal.deposit).where(
+    tables.deposit.c.case_id == bindparam("case")
+)
 _RENEWED = select(_renewal.entry).distinct().order_by(_renewal.entry)
 _NEXT = select(tables.record_next).where(_next.id == bindparam("id"))
 _NEXT_OF = (
@@ -84,6 +88,14 @@ _NEXT_OF = (
     .limit(BATCH)
 )
 _NEXT_BLOB = select(_next.id).where(_next.blob == bindparam("blob")).limit(1)
+_ORIGIN = select(tables.record_origin.c.origin).where(
+    tables.record_origin.c.record == bindparam("record")
+)
+_RECORD = select(tables.record).where(tables.record.c.id == bindparam("id"))
+_TO_DEVICES = select(tables.deposit.c.id).where(
+    tables.deposit.c.case_id == bindparam("case"),
+    func.substr(tables.deposit.c.case_seal, 17, 8) != bytes(8),
+)
 _TOMBSTONE = select(tables.tombstone.c.entry).where(
     tables.tombstone.c.record == bindparam("record")
 )
@@ -173,9 +185,18 @@ class ChangeReads:
         row = self._connection.execute(_GOVERNING, {"deposit": deposit}).first()
         return None if row is None else renewal_of(row)
 
-    def pending_renewals(self) -> list[int]:
-        """The entries whose new seals wait for their confirmation."""
-        return [int(entry) for entry in self._connection.execute(_PENDING).scalars()]
+    def pending_renewals(self, case: bytes | None = None) -> list[int]:
+        """The entries whose new seals, of deposits of one case or of all, wait for their
+        confirmation."""
+        query = _PENDING if case is None else _PENDING_IN
+        found = self._connection.execute(query, {} if case is None else {"case": case}).scalars()
+        return [int(entry) for entry in found]
+
+    def sealed_to_devices(self, case: bytes) -> set[bytes]:
+        """The deposits of a case whose case secret is not sealed to an epoch."""
+        # Of LP(LP(to, seal), ...) these are the 8 bytes with the length of the first `to`.
+        found = self._connection.execute(_TO_DEVICES, {"case": case}).scalars()
+        return {bytes(deposit) for deposit in found}
 
     def renewed(self) -> list[int]:
         """All entries that ever brought new seals."""
@@ -196,6 +217,11 @@ class ChangeReads:
                 at = row.position + 1
             if len(rows) < BATCH:
                 return
+
+    def origin(self, record: bytes) -> bytes | None:
+        """What a record's leaf was made of when it came in, if it was encrypted anew since."""
+        found = self._connection.execute(_ORIGIN, {"record": record}).scalar()
+        return None if found is None else bytes(found)
 
     def blob_waits(self, blob: bytes) -> bool:
         """Whether a record that waits for its confirmation names this blob."""
@@ -302,13 +328,19 @@ class ChangeWrites(ChangeReads):
                     "gate_epoch": row.gate_epoch,
                     "case_seal": row.case_seal,
                     "gate_seal": row.gate_seal,
+                    "confirmed": row.confirmed,
                 }
                 for row in rows
             ],
         )
 
-    def confirm_renewals(self, entry: int) -> None:
-        """Put the new seals of an entry in the place of the old ones, which are gone then."""
+    def confirm_renewals(self, entry: int, confirmed: int) -> None:
+        """Put the new seals of an entry in the place of the old ones, which are gone then.
+
+        Args:
+            entry: The entry that brought them.
+            confirmed: The entry that confirms them.
+        """
         batch: list[Renewal] = []
         for row in list(self.renewals(entry)):
             batch.append(row)
@@ -316,11 +348,11 @@ class ChangeWrites(ChangeReads):
                 self._reseal(batch)
                 batch = []
         self._reseal(batch)
-        self._settle_renewals(entry, CONFIRMED)
+        self._settle_renewals(entry, CONFIRMED, confirmed)
 
     def drop_renewals(self, entry: int) -> None:
         """Give up new seals that waited."""
-        self._settle_renewals(entry, DROPPED)
+        self._settle_renewals(entry, DROPPED, 0)
 
     def _reseal(self, batch: Sequence[Renewal]) -> None:
         if batch:
@@ -338,11 +370,11 @@ class ChangeWrites(ChangeReads):
                 ],
             )
 
-    def _settle_renewals(self, entry: int, state: str) -> None:
+    def _settle_renewals(self, entry: int, state: str, confirmed: int) -> None:
         self._connection.execute(
             update(tables.renewal)
             .where(_renewal.entry == bindparam("of"), _renewal.state == RENEWALS.index(WAITING))
-            .values(state=RENEWALS.index(state), case_seal=b"", gate_seal=b""),
+            .values(state=RENEWALS.index(state), case_seal=b"", gate_seal=b"", confirmed=confirmed),
             {"of": entry},
         )
 
@@ -373,11 +405,12 @@ class ChangeWrites(ChangeReads):
             The blobs that no record names any more: to be deleted after the commit.
         """
         gone, blobs = self.tombstones(), set()
-        for position, record, leaf in list(self.next_records(entry)):
+        for position, record, leaf in self.next_records(entry):
             if record.id in gone:
                 blobs.add(record.blob)
                 continue
             blobs |= self._blob_of(tables.record, record.id)
+            self._keep_origin(record.id)
             row = record_row(b"", position, record, leaf)
             self._connection.execute(
                 _REPLACE,
@@ -390,6 +423,15 @@ class ChangeWrites(ChangeReads):
             delete(tables.record_next).where(_next.entry == bindparam("of")), {"of": entry}
         )
         return self._unnamed(blobs)
+
+    def _keep_origin(self, record: bytes) -> None:
+        """Keep what a record's first leaf was made of: it ties the new one to its depositor."""
+        row = self._connection.execute(_RECORD, {"id": record}).first()
+        if row is not None and self.origin(record) is None:
+            self._connection.execute(
+                insert(tables.record_origin),
+                {"record": record, "origin": origin_of(record_of(row))},
+            )
 
     def drop_next_records(self, entry: int) -> list[bytes]:
         """Give up re-encrypted records that waited.

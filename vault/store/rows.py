@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from vault.errors import DamageError
@@ -61,6 +62,19 @@ def record_row(deposit: bytes, position: int, record: Record, leaf: bytes) -> di
     }
 
 
+def origin_of(record: Record) -> bytes:
+    """What a record's leaf is made of besides its id and the root of its fields: 136 bytes."""
+    return b"".join(
+        (
+            hashlib.sha256(record.salt).digest(),
+            record.content_digest,
+            record.content_size.to_bytes(8, "big"),
+            hashlib.sha256(record.label).digest(),
+            hashlib.sha256(record.particulars).digest(),
+        )
+    )
+
+
 def renewal_of(row: Any) -> Renewal:
     """A renewal from its row."""
     return Renewal(
@@ -73,6 +87,7 @@ def renewal_of(row: Any) -> Renewal:
         row.gate_epoch,
         bytes(row.case_seal),
         bytes(row.gate_seal),
+        row.confirmed,
     )
 
 

@@ -158,8 +158,10 @@ renewal = Table(
     Column("gate_epoch", _Number, nullable=False),
     Column("case_seal", _Bytes, nullable=False),
     Column("gate_seal", _Bytes, nullable=False),
+    Column("confirmed", _Number, nullable=False),
 )
-"""New seals of deposits: they wait for their confirmation, and then stand in `deposit`."""
+"""New seals of deposits: they wait for their confirmation, and then stand in `deposit`; `confirmed`
+is the entry that says so, or 0."""
 
 record_next = Table(
     "record_next",
@@ -182,6 +184,15 @@ record_next = Table(
 )
 """Records as a re-encryption has made them: they wait for their confirmation."""
 
+record_origin = Table(
+    "record_origin",
+    metadata,
+    Column("record", _Bytes(16), primary_key=True),
+    Column("origin", _Bytes(136), nullable=False),
+)
+"""What the leaf of a record was made of when it came in, once it was encrypted anew: SHA-256 of the
+salt, content digest and size, SHA-256 of label and of particulars."""
+
 tombstone = Table(
     "tombstone",
     metadata,
@@ -190,5 +201,5 @@ tombstone = Table(
 )
 """Records that were destroyed, and the entry that says so."""
 
-ADDED = (record_grant, request, renewal, record_next, tombstone)
+ADDED = (record_grant, request, renewal, record_next, record_origin, tombstone)
 """What a vault of format 1 does not have."""
