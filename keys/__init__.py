@@ -6,5 +6,5 @@ folder to read. `FORMAT.md` beside this file gives the bytes.
 
 Start with `derive` (the registry of labels and the length-prefixed encoding that everything else is
 built on), then `container` (symmetric encryption), `seal` (to a public key), `signing` (signed
-notes), and what is composed of them: `identity`, `keyfile`, `group`.
+notes), and what is composed of them: `identity`, `keyfile`, `group`, `recovery`.
 """

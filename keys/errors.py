@@ -68,3 +68,14 @@ class OutOfMemoryError(Error):
 
 class FileError(Error):
     """A file cannot be read or written, or exists already."""
+
+
+class SharesError(Error):
+    """Recovery shares that cannot be made or combined as asked: a count, a mixture, a repetition.
+
+    Nothing is wrong with any of them.
+    """
+
+
+class TooFewSharesError(SharesError):
+    """Fewer recovery shares than it takes: they tell nothing."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,27 @@ def write_new(path: Path, blocks: Iterator[bytes]) -> None:
         raise FileError(f"{path} exists already", "choose another place with -o") from None
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror}") from None
+
+
+def write_all(files: Sequence[tuple[Path, bytes]]) -> None:
+    """Write several files, or none of them; an existing one is never replaced.
+
+    Raises:
+        FileError: One exists already, or cannot be written; none remains.
+    """
+    for path, _data in files:
+        if os.path.lexists(path):
+            raise FileError(f"{path} exists already", "choose another place")
+    written: list[Path] = []
+    try:
+        for path, data in files:
+            write_new(path, iter((data,)))
+            written.append(path)
+    except BaseException:
+        for path in written:
+            with suppress(OSError):
+                path.unlink()
+        raise
 
 
 def _write_nameless(path: Path, blocks: Iterator[bytes]) -> None:

@@ -15,6 +15,7 @@ ONLY = {
     "cryptography": "keys",
     "argon2": "keys",
     "blake3": "keys",
+    "shamir_mnemonic": "keys",
     "sqlalchemy": "vault/store",
     "click": "vault/cli",
     "rich": "vault/cli",

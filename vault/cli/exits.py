@@ -32,6 +32,8 @@ EXITS: dict[type[errors.Error], Exit] = {
     errors.Error: Exit(UNEXPECTED, "unexpected"),
     keys_errors.KeySizeError: Exit(UNEXPECTED, "unexpected"),
     errors.UsageError: Exit(USAGE, "usage"),
+    keys_errors.SharesError: Exit(USAGE, "shares"),
+    keys_errors.TooFewSharesError: Exit(USAGE, "too-few-shares"),
     errors.PartialError: Exit(3, "partial"),
     errors.NoVaultError: Exit(10, "no-vault"),
     errors.LockedError: Exit(11, "locked"),

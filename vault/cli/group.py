@@ -28,6 +28,7 @@ DAILY = {
 }
 NOUNS = {
     "identity": "vault.cli.identity:identity",
+    "recovery": "vault.cli.recovery:recovery",
     "member": "vault.cli.member:member",
     "device": "vault.cli.device:device",
     "case": "vault.cli.case:case",
