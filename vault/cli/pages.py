@@ -412,7 +412,7 @@ def _paragraphs(*texts: str) -> list[str]:
             lines += text.split("\n")
         else:
             lines += ["", *textwrap.wrap(text, WIDTH, break_on_hyphens=False)]
-    return lines
+    return lines[1:]
 
 
 def _keeping() -> str:
