@@ -148,7 +148,8 @@ def test_an_existing_file_is_never_overwritten(tmp_path: Path, paths: list[Path]
     """It is said before the shares are read and before anybody thinks of a passphrase."""
     (tmp_path / "back").write_bytes(b"precious")
     assert combine(tmp_path, *paths[:3]).code == 15
-    assert combine(tmp_path, tmp_path / "none").code == 15
+    assert combine(tmp_path, paths[0]).code == 15
+    assert combine(tmp_path, *paths[:3], EVAULT_PASSPHRASE="").code == 15
     assert (tmp_path / "back").read_bytes() == b"precious"
 
 
@@ -290,7 +291,6 @@ def test_files_that_are_no_shares(tmp_path: Path, paths: list[Path]) -> None:
     for data, code in (
         (b"", 23),
         (b"\xff\xfe\x00", 23),
-        (b"a " * (1 << 18), 23),
         (page.replace("evault/1/", "evault/2/").encode(), 23),
         (re.sub("-{72}", "", page).encode(), 23),
         (re.sub("device .*\n", "", page).encode(), 23),
@@ -298,6 +298,8 @@ def test_files_that_are_no_shares(tmp_path: Path, paths: list[Path]) -> None:
     ):
         paths[0].write_bytes(data)
         assert evault(tmp_path, "drill", *paths[:3]).code == code, data[:40]
+    paths[0].write_bytes(page.encode() + b"\n" * (1 << 18))
+    assert "too large" in evault(tmp_path, "drill", *paths[:3]).error["message"]
     assert evault(tmp_path, "drill", tmp_path / "none").code == 15
     assert evault(tmp_path, "drill", tmp_path).code == 15
     assert evault(tmp_path, "drill").code == 2
@@ -367,12 +369,15 @@ def test_pages_are_for_their_owner_alone(paths: list[Path]) -> None:
     ]
 
 
-def test_pages_are_never_written_over_a_file(paths: list[Path]) -> None:
-    """One that exists stops all of them, and stays."""
+def test_pages_are_never_written_over_a_file(
+    paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that exists stops all of them, before anything secret is on the disk, and stays."""
     folder = paths[0].parent
     for path in paths[:3] + paths[4:]:
         path.unlink()
     paths[3].write_text("precious")
+    monkeypatch.setattr(outfile, "write_new", None)
     with pytest.raises(FileError, match="exists already"):
         pages.write(folder, SHARES, ABOUT)
     assert snapshot(folder) == {paths[3]: b"precious"}

@@ -69,8 +69,8 @@ class About:
         fingerprint: The vault's, 64 hex digits.
         authority: The authority log as it was seen then.
         access: The access log, likewise.
-        cases: References of the cases that a shared identity is held for; None for the recovery
-            device of a member.
+        cases: References (none empty) of the cases that a shared identity is for; None for the
+            recovery device of a member.
     """
 
     name: str
