@@ -604,15 +604,10 @@ class Session:
         return [
             (group, device.contact)
             for group in (*FIXED_GROUPS, *authority.cases)
-            if self.identity.device in authority.epoch(group).wraps
-            and (group in FIXED_GROUPS or self._in(group, at))
+            if authority.gives(self.identity.device, group, at)
             and self._keyring.find(authority, group) is not None
             for device in authority.lacking(group, at)
         ]
-
-    def _in(self, group: str, at: int) -> bool:
-        entitled = self.authority.entitled(group, at)
-        return self.identity.device in {device.id for device in entitled}
 
     def _left(self) -> list[str]:
         """The groups that somebody has left who still has their keys, and that this member is in.

@@ -91,7 +91,9 @@ def beside(
         body["wraps"] = [
             wrap(after, keyring, group, found.contact)
             for group in after.groups
-            if group not in fresh and keyring.find(after, group) is not None
+            if group not in fresh
+            and authority.gives(device, group, at)
+            and keyring.find(after, group) is not None
             for found in after.lacking(group, at)
             if found.id in to
         ]

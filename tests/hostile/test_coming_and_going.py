@@ -475,6 +475,27 @@ def test_an_advocate_who_waits_for_the_keys() -> None:
     assert not world.does("member-suspended", "sol", member="eva", why=None).orphaned(CROSSING, NOW)
 
 
+def test_a_former_holder_gives_the_keys_that_nobody_else_has() -> None:
+    """Only to who holds the case, and only while nobody who holds it has them."""
+    world = kit.peopled()
+    for name in ("amy", "bob"):
+        world.do("case-granted", "eva", world.granted(CASE, name, NOW + DAY))
+    for name in ("amy", "bob", "lea"):
+        world.does("member-suspended", "sol", member=name, why=None)
+    world.do("rotated", "eva", world.rotated(CROSSING))
+    for name in ("amy", "bob", "lea"):
+        world.does("member-resumed", "sol", member=name)
+    world.do("wrapped", "eva", world.wrapped((CROSSING, "amy"), (CROSSING, "bob")))
+    world.now += DAY
+    # Amy's and Bob's grants have ended; Lea waits for the keys, which Eva has.
+    world.denies("not-holder", "wrapped", "amy", world.wrapped((CROSSING, "lea")))
+    world.does("member-removed", "sol", member="eva", why=None)
+    world.denies("wraps", "wrapped", "amy", world.wrapped((CROSSING, "bob")))
+    world.denies("not-holder", "rotated", "amy", world.rotated(CROSSING))
+    world.do("wrapped", "amy", world.wrapped((CROSSING, "lea")))
+    assert not world.authority.lacking(CROSSING, world.now)
+
+
 def test_trusted_for_one_more_case() -> None:
     """A recovery identity that is known gets the keys of another case; of the same one it has."""
     world = kit.crowded()

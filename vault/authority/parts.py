@@ -14,7 +14,6 @@ from vault.authority.state import Authority
 from vault.errors import DeniedError, MalformedError
 from vault.model import (
     AUDITORS,
-    FIXED_GROUPS,
     GATE,
     MEMBERS,
     Case,
@@ -273,7 +272,7 @@ def wraps(authority: Authority, statement: Note, at: int) -> dict[tuple[str, str
         if epochs is None or epochs[-1].number != wrap["number"]:
             raise DeniedError("a wrap is not of a group's epoch in force", reason="epoch")
         # Whoever has no seed can give none: what they called a wrap would shut out its recipient.
-        if not _gives(authority, statement.device, wrap["group"], at):
+        if not authority.gives(statement.device, wrap["group"], at):
             raise DeniedError("only a holder of a group may give its keys", reason="not-holder")
         if len(given[wrap["group"], wrap["device"]]) != WRAP_SIZE:
             raise MalformedError("a wrap does not have its length")
@@ -317,11 +316,3 @@ def with_wraps(
 def decode(text: str) -> bytes:
     """The bytes of a field whose shape was checked."""
     return base64.b64decode(text)
-
-
-def _gives(authority: Authority, device: str, group: str, at: int) -> bool:
-    if device not in authority.epoch(group).wraps:
-        return False
-    # A grant that has ended gives nobody a right to pass the keys on. The founder gives the
-    # auditors' keys to the first auditor, whose coming has ended the founder's own right to them.
-    return group in FIXED_GROUPS or device in {d.id for d in authority.entitled(group, at)}

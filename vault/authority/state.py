@@ -11,6 +11,7 @@ from vault.errors import DeniedError, GateError
 from vault.log import checkpoint
 from vault.model import (
     AUDITORS,
+    FIXED_GROUPS,
     GATE,
     MEMBERS,
     Case,
@@ -160,11 +161,8 @@ class Authority:
     def orphaned(self, case: str, at: int) -> bool:
         """Whether a case has no advocate who could act for it, or nobody who could give them its
         keys: it waits for its recovery identity, or for a holder to come back."""
-        wraps = self.epoch(case).wraps
-        return not (
-            any(member.devices for member in self.advocates(case, at))
-            and any(device.id in wraps for device in self.entitled(case, at))
-        )
+        advocates = any(member.devices for member in self.advocates(case, at))
+        return not (advocates and self.keepers(case, at))
 
     def granted_records(self, member: str, case: str, at: int) -> list[RecordsGrant]:
         """The grants of single records that a member has in a case at a time."""
@@ -236,6 +234,25 @@ class Authority:
         """Devices that should have a group's present keys and were not given them yet."""
         wraps = self.epoch(group).wraps
         return [device for device in self.entitled(group, at) if device.id not in wraps]
+
+    def keepers(self, group: str, at: int) -> list[Device]:
+        """The devices of people in a group that have its present keys."""
+        wraps = self.epoch(group).wraps
+        return [
+            device
+            for device in self.entitled(group, at)
+            if device.id in wraps and self.members[device.member].shares is None
+        ]
+
+    def gives(self, device: str, group: str, at: int) -> bool:
+        """Whether a device may give a group's present keys to those who wait for them."""
+        if device not in self.epoch(group).wraps:
+            return False
+        # The founder gives the auditors' keys to the first auditor, whose coming has ended the
+        # founder's own right to them. A grant that has ended gives nobody a right to pass a case's
+        # keys on, unless nobody who stayed has them: else the case would be lost.
+        entitled = {found.id for found in self.entitled(group, at)}
+        return group in FIXED_GROUPS or device in entitled or not self.keepers(group, at)
 
     def lost(self, group: str) -> bool:
         """Whether no device of any member has a group's present keys: nobody can give them."""
