@@ -163,8 +163,9 @@ ROWS: dict[str, tuple[str, str, dict[str, Any], dict[str, str | None]]] = {
         {},
         but("not-holder", all_of(HOLD | {"lea"}, "hold"), may=set()),
     ),
-    # An advocate who holds it renews its keys; a holder or the recovery identity confirms.
-    "rekey": ("rekey", CASE, {}, but("not-holder", {"lea": "role", "sam": "role"}, may=HOLD)),
+    # Holders seal anew; what was not added while the case was stale, an advocate among them alone,
+    # as who has the deposits says. A holder or the recovery identity confirms.
+    "rekey": ("rekey", CASE, {}, but("not-holder", may=HOLDERS)),
     "re-encrypt": (
         "re-encrypt",
         CASE,
