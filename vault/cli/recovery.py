@@ -1,6 +1,7 @@
 """`evault recovery`: an identity that comes back from several pages on paper.
 
-Nothing here needs a vault: whoever lost everything has the pages and nothing else.
+To make pages one needs a vault (`vault.cli.making`); to use them nothing: whoever lost everything
+has the pages and nothing else.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import click
 
 from vault.cli.context import Call
 from vault.cli.group import PLACE, TEXT, Noun
+from vault.cli.making import split, trust
 from vault.cli.strength import RULE
 from vault.cli.text import _, groups, lossless
 from vault.errors import FileError, MalformedError, UsageError, VerificationError
@@ -43,6 +45,10 @@ _MEMORY = click.IntRange(64, 2048)
 )
 def recovery() -> None:
     """Bring an identity back from shares on paper."""
+
+
+recovery.add_command(split)
+recovery.add_command(trust)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,15 +236,16 @@ def _read(call: Call, place: str) -> str:
 def _tell_next(call: Call, found: Gathered, path: Path) -> None:
     note, about = call.out.note, found.about
     given = "FINGERPRINT" if about is None else about.fingerprint
-    note(
-        _("next: evault join VAULT --identity {path} --fingerprint {given}"), path=path, given=given
-    )
+    seen = ""
     if about is not None:
-        note(
-            _("an older copy has fewer than {authority} entries, or {access} in the access log"),
-            authority=about.authority.size,
-            access=about.access.size,
-        )
+        both = (about.authority, about.access)
+        seen = " --seen " + ",".join(f"{position.size}:{position.root}" for position in both)
+    note(
+        _("next: evault join VAULT --identity {path} --fingerprint {given}{seen}"),
+        path=path,
+        given=given,
+        seen=seen,
+    )
     if about is not None and about.cases is not None:
         note(_("then: evault case grant CASE MEMBER, to an advocate, as this identity"))
     else:

@@ -67,6 +67,11 @@ def init(call: Call, *, path: str) -> None:
         say(_("  * add members: evault member add CONTACTFILE --role attorney"))
         say(_("  * open a case: evault case open TITLE"))
         say(_("  * make somebody a second steward: one lost laptop must not be the end of it"))
+        say(_("  * make recovery pages: evault recovery split --shares 5 --threshold 3 -o FOLDER"))
+        if call.terminal is not None:
+            _offer_recovery(call, session)
+        else:
+            call.out.warn(_("until you have recovery pages or a second device, a loss is final"))
 
 
 @click.command(
@@ -127,6 +132,25 @@ def join(call: Call, *, path: str, fingerprint: str | None, seen: str | None, ol
         held = [case for case in session.cases() if case.title is not None]
         for case in held:
             call.out.say(_("You hold the case {case}."), case=case_words(case))
+
+
+def _offer_recovery(call: Call, session: Session) -> None:
+    """Offer recovery pages to whoever is there to answer; the vault is made in any case."""
+    terminal = call.terminal
+    if terminal is None:
+        return
+    from vault.cli.making import make
+
+    terminal.tell(_("If this laptop is lost, three of five printed pages can bring you back."))
+    question = _("A folder for the pages, or nothing to make them later")
+    while place := terminal.ask(question, empty=True):
+        try:
+            make(call, session, place, 5, 3)
+        except FileError as error:
+            terminal.tell("{message}", message=error.message)
+        else:
+            return
+    call.out.warn(_("until you have recovery pages or a second device, a loss is final"))
 
 
 def _accept_older(call: Call, session: Session) -> None:
