@@ -8,13 +8,13 @@ secrets and the labels. Content is never decrypted: that would need a release.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from keys.digest import Blake3
 from vault import fields, ids, replaced, retrieve
-from vault.audit import accesses, verify_log
+from vault.audit import Access, Boxes, Finding, accesses, standing_warnings, verify_log
 from vault.errors import (
     DeniedError,
     Error,
@@ -25,7 +25,7 @@ from vault.errors import (
 )
 from vault.log import checkpoint, entry, merkle
 from vault.model import Deposit, Record
-from vault.note import ACCESS, LOGS, Note
+from vault.note import ACCESS, AUTHORITY, LOGS, Note
 from vault.replaced import Logged
 from vault.replica import Replica
 from vault.session import Session
@@ -56,11 +56,19 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was checked, and what was found."""
+    """What was checked, and what was found.
+
+    Args:
+        records: How many there are.
+        entries: Of both logs together.
+        problems: What is proved bad.
+        warnings: What is as it was stored, and should not stay so.
+    """
 
     records: int
     entries: int
     problems: list[Problem]
+    warnings: list[Problem] = field(default_factory=list)
 
 
 def check(
@@ -82,6 +90,7 @@ def check(
         FileError, BusyError: It could not be checked.
     """
     problems: list[Problem] = []
+    warnings: list[Problem] = []
     with store.read() as reads:
         problems += [Problem("database", f"the database says: {line}") for line in reads.sound()]
         records, entries = reads.record_count(), sum(map(reads.length, LOGS))
@@ -89,11 +98,17 @@ def check(
             problems += _without_keys(store, reads, progress or (lambda _: None))
             # What is damaged already is named once: keys would only say it again in other words.
             if session is not None and not problems:
-                problems += _with_keys(session.replica, reads)
+                for proved, problem in _with_keys(session, reads):
+                    (problems if proved else warnings).append(problem)
         except VerificationError as error:
             # A value that cannot be read at all: what stands after it is not looked at.
             problems.append(Problem("database", error.message))
-    return Report(records, entries, problems)
+    if session is not None:
+        warnings += (
+            Problem(found.code, found.message, found.where)
+            for found in standing_warnings(session.authority, session.now())
+        )
+    return Report(records, entries, problems, warnings)
 
 
 # --- without keys -----------------------------------------------------------------------------
@@ -256,30 +271,56 @@ def _content(store: Store, record: Record, progress: Progress) -> str:
 # --- with keys --------------------------------------------------------------------------------
 
 
-def _with_keys(replica: Replica, reads: Reads) -> Iterator[Problem]:
+_Found = Iterator[tuple[bool, Problem]]
+"""Problems, and what is only to be warned of: whether it is proved bad, and what it is."""
+
+
+def _with_keys(session: Session, reads: Reads) -> _Found:
+    replica = session.replica
     try:
         replica.catch_up(reads)
         _, found = verify_log(replica, reads)
     except VerificationError as error:
-        yield Problem("log", error.message, log=True)
+        yield True, Problem("log", error.message, log=True)
         return
     for problem in found:
         where = {"log": problem.log, "index": problem.index}
-        yield Problem(problem.code, problem.reason, where, log=True)
-    yield from _own_wraps(replica)
-    signed = {a.index: a.notes[0] for a in accesses(replica, reads) if a.notes is not None}
+        yield True, Problem(problem.code, problem.reason, where, log=True)
+    yield from _own_keys(replica)
+    boxes = Boxes(replica, session.identity, session.now())
+    for index, raw in reads.entries(AUTHORITY, 0, replica.heads[AUTHORITY].size):
+        yield from _boxes(boxes.statement(index, raw))
+    opened: dict[int, Access] = {}
+    entries = reads.entries(ACCESS, 0, replica.heads[ACCESS].size)
+    for access, (_, raw) in zip(accesses(replica, reads), entries, strict=True):
+        yield from _boxes(boxes.access(access, raw))
+        if access.notes is not None and access.kind == "deposit":
+            opened[access.index] = access
     for deposit in reads.deposits():
-        yield from _row(replica, reads, deposit, signed.get(deposit.entry))
-        yield from _labels(replica, reads, deposit)
+        known = opened.get(deposit.entry)
+        if known is not None:
+            yield from _boxes(boxes.deposit(known, deposit))
+        signed = known.notes[0] if known is not None and known.notes is not None else None
+        yield from ((True, wrong) for wrong in _row(replica, reads, deposit, signed))
+        yield from ((True, wrong) for wrong in _labels(replica, reads, deposit))
 
 
-def _own_wraps(replica: Replica) -> Iterator[Problem]:
+def _own_keys(replica: Replica) -> _Found:
     """Every epoch that this identity was given, and every link from it."""
+    keyring = replica.keyring
     for group in replica.authority.groups:
-        try:
-            replica.keyring.check(replica.authority, group)
-        except VerificationError as error:
-            yield Problem("wrap", error.message, {"group": group}, log=True)
+        for fault in keyring.faults(replica.authority, group):
+            # A wrap that is false harms nobody once later keys have led to the epoch all the same;
+            # a link that is false shuts out every newcomer.
+            harms = fault.what == "link" or not keyring.has(replica.authority, group, fault.number)
+            where = {"group": group, "number": fault.number}
+            yield harms, Problem(fault.what, fault.error.message, where, log=True)
+
+
+def _boxes(found: Iterable[Finding]) -> _Found:
+    for one in found:
+        where = {"log": one.log, "index": one.index}
+        yield one.proved, Problem(one.code, one.reason, where, log=True)
 
 
 def _row(

@@ -121,7 +121,7 @@ class Client:
 
         def message() -> Message:
             actor = self._actor()
-            details = self._details(case, why, note.id_hash(actor["id"]))
+            details = self._details(case, why, actor)
             said = hashlib.sha256(details).hexdigest() if details else None
             signed = self.sign(kind, {**actor, "case": case, **body, "details": said})
             return Message(signed.signed, self.tag(case, signed), details, tuple(attachments))
@@ -164,15 +164,16 @@ class Client:
     def _actor(self) -> dict[str, Any]:
         return {"id": ids.show(ids.draw()), "time": self.now(), "seen": self.replica.seen()}
 
-    def _details(self, case: str, why: str | None, id_hash: bytes) -> bytes:
+    def _details(self, case: str, why: str | None, actor: Mapping[str, Any]) -> bytes:
         if not why or case not in self.authority.cases:
             return b""
         epoch = self.keyring.find(self.authority, case)
-        tag = b"" if epoch is None else epoch.tag(id_hash)
+        tag = b"" if epoch is None else epoch.tag(note.id_hash(actor["id"]))
         return entry.seal_compartment(
             self.authority.origin(ACCESS),
             note.canonical({"why": why}),
-            case_recipients(self.authority, case, self.now(), tag),
+            # At the time that the note names: so everybody can tell to whom they had to be.
+            case_recipients(self.authority, case, actor["time"], tag),
         )
 
     def _check(self, actor: Note, answer: Answer) -> None:

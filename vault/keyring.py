@@ -7,7 +7,10 @@ epoch, so nobody can hand out a false seed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
+from typing import NamedTuple
 
 from keys.group import Epoch, unwrap
 from keys.identity import Identity
@@ -17,6 +20,14 @@ from vault.errors import DeniedError, VerificationError
 from vault.log.entry import Opener
 from vault.message import Openers
 from vault.model import EpochKeys
+
+
+class Fault(NamedTuple):
+    """A wrap or a link that is false: of which epoch, what of both, and what is wrong."""
+
+    number: int
+    what: str
+    error: VerificationError
 
 
 class Keyring:
@@ -75,6 +86,16 @@ class Keyring:
             ),
         )
 
+    def has(self, authority: Authority, group: str, number: int | None = None) -> bool:
+        """Whether this identity can use an epoch of a group: it has a way to it that is not false.
+
+        Args:
+            authority, group, number: as `find`.
+        """
+        with suppress(VerificationError):
+            return self.find(authority, group, number) is not None
+        return False
+
     def need(self, authority: Authority, group: str, number: int | None = None) -> Epoch:
         """As `find`, for an epoch that this identity must have.
 
@@ -111,6 +132,29 @@ class Keyring:
         """
         for number in self._numbers(authority, group):
             self.find(authority, group, number)
+
+    def faults(self, authority: Authority, group: str) -> Iterator[Fault]:
+        """Every wrap for this device, and every link from an epoch that it has, that is false.
+
+        Args:
+            authority: What is known of the groups.
+            group: The group.
+        """
+        published = authority.groups.get(group, ())
+        for epoch in published:
+            try:
+                self._unwrap(epoch)
+            except VerificationError as error:
+                yield Fault(epoch.number, "wrap", error)
+        for before, epoch in pairwise(published):
+            with suppress(VerificationError):
+                found = self.find(authority, group, epoch.number)
+                if found is None or epoch.link is None:
+                    continue
+                try:
+                    _checked(before, found.follow(epoch.link, before.sealing))
+                except VerificationError as error:
+                    yield Fault(epoch.number, "link", error)
 
     def openers(self, authority: Authority, group: str, note_id: bytes) -> list[Opener]:
         """The keys with which this identity may open what is sealed to a group.

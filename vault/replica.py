@@ -105,6 +105,11 @@ class Replica:
             raise LogError(f"a note names an authority of {size} statements, which never was")
         return self.history[size - 1]
 
+    def statement(self, index: int) -> tuple[Note, Note]:
+        """A statement of the verified authority log, and the gate note beside it."""
+        found = _read(self._bodies[index])
+        return found.actor, found.gate
+
     def position(self, log: str) -> Position:
         """Size and root of a log's verified head."""
         head = self.heads[log]

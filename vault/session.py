@@ -605,7 +605,7 @@ class Session:
             (group, device.contact)
             for group in (*FIXED_GROUPS, *authority.cases)
             if authority.gives(self.identity.device, group, at)
-            and self._keyring.find(authority, group) is not None
+            and self._keyring.has(authority, group)
             for device in authority.lacking(group, at)
         ]
 

@@ -93,7 +93,7 @@ def beside(
             for group in after.groups
             if group not in fresh
             and authority.gives(device, group, at)
-            and keyring.find(after, group) is not None
+            and keyring.has(after, group)
             for found in after.lacking(group, at)
             if found.id in to
         ]
@@ -106,7 +106,7 @@ def may_rotate(authority: Authority, keyring: Keyring, group: str, device: str, 
         return False
     if group == AUDITORS and authority.lost(group):
         return True
-    return device in authority.epoch(group).wraps and keyring.find(authority, group) is not None
+    return device in authority.epoch(group).wraps and keyring.has(authority, group)
 
 
 def case_opened(

@@ -103,12 +103,16 @@ def test_an_entry_that_no_honest_gate_wrote(world: World, monkeypatch: pytest.Mo
 
 def test_check_of_a_sound_vault(world: World) -> None:
     """With keys, without, and without an identity: records, entries, no problems."""
-    (found,) = world.json("ana", "check")
+    *warnings, found = world.json("ana", "check")
+    assert {warning["type"] for warning in warnings} == {"warning"}
+    assert {warning["code"] for warning in warnings} == {"few-stewards"}
+    assert found["warnings"] == len(warnings)
+    assert "Warning: there are fewer than two stewards" in world("ana", "check").out
     assert found["type"] == "check"
     assert (found["records"], found["problems"], found["keyless"]) == (5, 0, False)
     assert found["entries"] == world.json("ana", "log", "verify")[0]["size"] + 1
     (keyless,) = world.json("ana", "check", "--keyless", EVAULT_PASSPHRASE="")
-    assert keyless == {**found, "keyless": True}
+    assert keyless == {**found, "keyless": True, "warnings": 0}
     stranger = world("nobody", "check")
     assert "without keys" in stranger.err
     assert "all is well" in stranger.out
@@ -127,7 +131,7 @@ def test_check_names_damaged_content(world: World) -> None:
     for command in (("check",), ("check", "--keyless")):
         result = world("ben", "--json", *command, code=20)
         *problems, last = result.objects
-        assert {entry["type"] for entry in problems} == {"problem"}
+        problems = [entry for entry in problems if entry["type"] == "problem"]
         assert {entry["concerns"] for entry in problems} == {"evidence"}
         assert {entry["where"]["record"] for entry in problems} <= set(world.records.values())
         assert last["problems"] == len(problems) >= 2

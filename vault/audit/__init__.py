@@ -2,20 +2,27 @@
 
 An auditor opens the first compartment of every entry, a holder those of their own cases; only
 holders open the second one, with the words of a reason. What cannot be opened is still proved to be
-in the log.
+in the log. `boxes` tells whether each is sealed to those who should read it, and `standing` what is
+allowed and should not stay so.
 """
 
 from vault.audit.access import Access, accesses, deposited
+from vault.audit.boxes import Boxes, Finding
 from vault.audit.exposure import Exposure, exposure
+from vault.audit.standing import Standing, standing_warnings
 from vault.audit.verify import Problem, Verified, verify_log
 
 __all__ = [
     "Access",
+    "Boxes",
     "Exposure",
+    "Finding",
     "Problem",
+    "Standing",
     "Verified",
     "accesses",
     "deposited",
     "exposure",
+    "standing_warnings",
     "verify_log",
 ]

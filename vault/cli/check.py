@@ -25,8 +25,11 @@ if TYPE_CHECKING:
         signatures, rights, outcomes, labels. Content is not decrypted; `evault get` does that.
         Without an identity, or with --keyless, only the first part is done.
 
+        With your keys it also warns of what is sound and should not stay as it is: keys that
+        somebody has who should not, a case that nobody could open any more if one person is lost.
+
         The exit code is 0 if all is well, 20 for damaged or missing evidence, 21 if a log is
-        concerned.
+        concerned. Warnings do not change it.
         """
     ),
     examples=("evault check", "evault check --keyless --vault /mnt/backup/vault"),
@@ -55,16 +58,24 @@ def check(call: Call, *, keyless: bool) -> None:
             concerns="log" if problem.log else "evidence",
             where=problem.where,
         )
-        place = ", ".join(f"{name} {value}" for name, value in problem.where.items())
-        call.out.say("{message}{place}", message=problem.message, place=place and f" ({place})")
+        call.out.say("{message}{place}", message=problem.message, place=_place(problem))
+    for warning in report.warnings:
+        call.out.object("warning", code=warning.code, message=warning.message, where=warning.where)
+        call.out.say(_("Warning: {message}{place}"), message=warning.message, place=_place(warning))
     call.out.object(
         "check",
         records=report.records,
         entries=report.entries,
         problems=len(problems),
+        warnings=len(report.warnings),
         keyless=keyless,
     )
     _conclude(call, report, first)
+
+
+def _place(problem: Problem) -> str:
+    place = ", ".join(f"{name} {value}" for name, value in problem.where.items())
+    return place and f" ({place})"
 
 
 def _without_keys(call: Call, store: Store) -> tuple[Report, Error | None]:

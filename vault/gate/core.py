@@ -22,6 +22,7 @@ from vault.authority import (
     access_recipients,
     apply,
     authority_recipients,
+    case_recipients,
     judge,
 )
 from vault.errors import (
@@ -201,11 +202,21 @@ class Gate:
         details = hashlib.sha256(message.details).hexdigest() if message.details else None
         if actor.body["details"] != details:
             raise MalformedError("an act does not commit to the details beside it")
-        if message.details:
-            entry.parse_compartment(message.details)
         self._check_tag(actor, message)
+        self._check_details(actor, message)
         reason = judge(self.replica.authority, actor, turn.at)
         return turn.refuse(reason) if reason is not None else _HANDLERS[actor.kind](turn)
+
+    def _check_details(self, actor: Note, message: Message) -> None:
+        """Details are sealed to as many as the actor knew to hold the case then."""
+        if not message.details:
+            return
+        compartment = entry.parse_compartment(message.details)
+        case, seen = actor.body["case"], actor.body["seen"]["authority"]["size"]
+        if seen and case in self.replica.at(seen).cases:
+            wanted = case_recipients(self.replica.at(seen), case, actor.body["time"], b"any")
+            if not entry.fits(compartment, wanted):
+                raise MalformedError("an act's details are not sealed to the case's holders")
 
     def _check_tag(self, actor: Note, message: Message) -> None:
         """Tag and details are made for the epoch of the case that the actor saw last."""

@@ -187,6 +187,18 @@ def open_with_key(origin: str, raw: bytes, key: bytes) -> bytes:
     return _unbox(origin, parse_compartment(raw), key)
 
 
+def fits(compartment: Compartment, wanted: Sequence[Recipient]) -> bool:
+    """Whether a compartment has as many seals as it must, and tags at most where they may be.
+
+    Args:
+        compartment: What is looked at.
+        wanted: To whom it should be sealed; any tag means that one may stand there.
+    """
+    return len(compartment.recipients) == len(wanted) and all(
+        to.tag or not tag for to, (tag, _) in zip(wanted, compartment.recipients, strict=True)
+    )
+
+
 def disclosed(commitment: bytes, salt: bytes, body: bytes) -> None:
     """Check a body that someone disclosed against a compartment's commitment.
 
