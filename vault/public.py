@@ -19,9 +19,17 @@ def public_of(actor: Note) -> dict[str, object]:
     if actor.kind == "deposit":
         return {"deposit": _of_deposit(body)}
     if actor.kind == "re-encrypt":
-        return {"reencrypted": {**_of_deposit(body), "before_root": body["before_root"]}}
+        more = {"before_root": body["before_root"], "signed": actor.digest}
+        return {"reencrypted": {**_of_deposit(body), **more}}
     if actor.kind == "rekey":
-        return {"renewal": {"seals_root": body["seals_root"], "count": body["count"]}}
+        # Whoever confirms it quotes this note to a gate that may be unable to open the entry.
+        return {
+            "renewal": {
+                "seals_root": body["seals_root"],
+                "count": body["count"],
+                "signed": actor.digest,
+            }
+        }
     if actor.kind == "confirmation":
         return {"confirms": body["entry"]}
     return {}

@@ -228,7 +228,7 @@ def _json(value: dict[str, Any]) -> bytes:
 
 _HEX = frozenset("0123456789abcdef")
 _DEPOSIT = {"case_seal": 64, "gate_seal": 64, "id": 32, "records_root": 64}
-_REENCRYPTED = {**_DEPOSIT, "before_root": 64}
+_REENCRYPTED = {**_DEPOSIT, "before_root": 64, "signed": 64}
 
 
 def _known(public: object) -> bool:
@@ -251,8 +251,9 @@ def _hashes(sizes: Mapping[str, int]) -> Callable[[object], bool]:
 def _renewal(value: object) -> bool:
     return (
         isinstance(value, dict)
-        and value.keys() == {"seals_root", "count"}
+        and value.keys() == {"seals_root", "count", "signed"}
         and _is_hex(value["seals_root"], 64)
+        and _is_hex(value["signed"], 64)
         and type(value["count"]) is int
         and value["count"] > 0
     )
