@@ -224,8 +224,9 @@ def _deposit(reads: Reads, deposit: Deposit, logged: Logged) -> Iterator[Problem
     if len(leaves) != deposit.count:
         message = f"a deposit has {len(leaves)} of its {deposit.count} records"
         yield Problem("record-missing", message, where)
-    elif fields.records_root(leaves).hex() != public["records_root"]:
-        yield Problem("deposit", "a deposit's records are not those that were signed", where)
+        return
+    for code, message, here in replaced.check_records(reads, logged, deposit, leaves):
+        yield Problem(code, message, here)
 
 
 def _blobs(

@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from keys import container
@@ -114,6 +115,20 @@ def record_leaf(record: Record) -> bytes:
         hashlib.sha256(record.particulars).digest(),
         record.fields_root,
     )
+
+
+def origin_leaf(record: bytes, origin: bytes, root: bytes) -> bytes:
+    """The leaf that a record had when it came in, before it was encrypted anew.
+
+    Args:
+        record: Its 16-byte id.
+        origin: What the leaf was made of: SHA-256 of its salt, content digest, content size (8),
+            SHA-256 of label and of particulars; 136 bytes.
+        root: The root over its fields, which never changes.
+    """
+    cuts = (0, 32, 64, 72, 104, 136)
+    parts = [origin[start:stop] for start, stop in pairwise(cuts)]
+    return digest(Label.RECORD_LEAF, record, *parts, root)
 
 
 def records_root(leaves: list[bytes]) -> bytes:

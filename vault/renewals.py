@@ -14,23 +14,35 @@ un-reads what was read.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from keys import container
 from keys.derive import Label, equal, u64
+from keys.digest import blake3_digest
 from keys.seal import SealingKey, seal
-from vault import acts, ids, message, recordkeys, renewed, retrieve, statements
+from vault import acts, fields, ids, message, recordkeys, renewed, retrieve, statements
 from vault.authority import secret_recipients
 from vault.client import Client
-from vault.errors import DamageError, DeniedError, NotFoundError, StaleError, VerificationError
+from vault.errors import (
+    DamageError,
+    DeniedError,
+    Error,
+    NotFoundError,
+    StaleError,
+    VerificationError,
+)
+from vault.fields import Fields
 from vault.log import merkle
 from vault.message import Message, open_secret, seals_leaf
-from vault.model import GATE, Deposit, Seals
-from vault.note import Note
+from vault.model import GATE, Deposit, Record, Seals
+from vault.note import MAX_RECORDS, Note
+from vault.packs import Packer
 from vault.store import WAITING, Reads
 
 Progress = Callable[[int], None]
@@ -119,8 +131,12 @@ class Renewals:
 
     # --- asking ---------------------------------------------------------------------------------
 
-    def plan(self, case: str) -> Plan:
-        """What a rekey of a case would have to do; nothing is changed.
+    def plan(self, case: str, *, reencrypt: bool = False) -> Plan:
+        """What a rekey or a re-encryption of a case would have to do; nothing is changed.
+
+        Args:
+            case: The case's id.
+            reencrypt: Whether records would be written anew.
 
         Raises:
             DeniedError: This member has no keys of the case.
@@ -128,9 +144,13 @@ class Renewals:
         self._client.catch_up()
         self._need(case)
         with self._client.view() as reads:
-            found = self._outdated(reads, case) or reads.deposits_of(ids.parse(case))
-        records = sum(deposit.count for deposit in found)
-        return Plan(case, len(found), records, _ROW * len(found), _seal_time() * len(found))
+            everything = reads.deposits_of(ids.parse(case))
+            found = everything if reencrypt else self._outdated(reads, case) or everything
+            size = sum(reads.content_size(deposit.id) for deposit in found) if reencrypt else 0
+        records, count = sum(deposit.count for deposit in found), len(found)
+        if reencrypt:
+            return Plan(case, count, records, size, count * _seal_time() + size * _byte_time())
+        return Plan(case, count, records, _ROW * count, _seal_time() * count)
 
     def pending(self) -> list[Pending]:
         """What waits to be confirmed in the cases that this member holds, oldest first."""
@@ -170,6 +190,40 @@ class Renewals:
             self._rotate([case])
             waiting = everything
         return self._rekey(case, waiting, progress)
+
+    def reencrypt(
+        self, case: str, progress: Progress | None = None, *, why: str | None = None
+    ) -> Renewed:
+        """Give all records of a case new keys and write them anew.
+
+        Each deposit is one act: whoever stops in between goes on with the others later. The content
+        is asked for like any other retrieval, which the log shows.
+
+        Args:
+            case: The case's id.
+            progress: Called as content is written.
+            why: In words, for the case's holders alone.
+
+        Raises:
+            DeniedError: This member may not; the refusal is in the log.
+            VerificationError: A record is damaged; its deposit stays as it is.
+        """
+        self._client.catch_up()
+        self._need(case)
+        self._freshen(case)
+        with self._client.view() as reads:
+            deposits = reads.deposits_of(ids.parse(case))
+        waits_for = self._others(case, self._me)
+        alone = not waits_for and not self._client.authority.cases[case].hold
+        index: int | None = None
+        records = size = 0
+        for deposit in deposits:
+            index, count, written = self._reencrypt(case, deposit, why, progress)
+            records, size = records + count, size + written
+            if alone:
+                index = self._confirm(case, index, None).entry
+        confirmed = alone or not deposits
+        return Renewed(case, len(deposits), records, size, confirmed, index, waits_for)
 
     def confirm(self, case: str, progress: Progress | None = None) -> Renewed:
         """Open all that another holder has sealed anew, and sign for it: the old bytes go.
@@ -424,6 +478,160 @@ class Renewals:
         )
         return Message(signed.signed, client.tag(case, signed))
 
+    # --- parts: encrypting anew -----------------------------------------------------------------
+
+    def _reencrypt(
+        self, case: str, deposit: Deposit, why: str | None, progress: Progress | None
+    ) -> tuple[int, int, int]:
+        """Encrypt one deposit anew: the entry, how many records, how many bytes."""
+        client = self._client
+        with closing(client.store.blobs.scratch()) as rows:
+            packer = Packer(client.store)
+            secrets = os.urandom(32), os.urandom(32)
+            try:
+                before, after, count, size = self._write_anew(
+                    case, deposit, secrets, packer, rows, why, progress
+                )
+                packer.close()
+                rows.flush()
+                index = client.submit(
+                    lambda: self._reencrypt_message(case, deposit.id, secrets, before, after), rows
+                ).index
+            except BaseException:
+                self._take_back(packer)
+                raise
+        return index, count, size
+
+    def _write_anew(
+        self,
+        case: str,
+        deposit: Deposit,
+        secrets: tuple[bytes, bytes],
+        packer: Packer,
+        rows: BinaryIO,
+        why: str | None,
+        progress: Progress | None,
+    ) -> tuple[list[bytes], list[bytes], int, int]:
+        """Ask for all records of a deposit and write them under new keys; the leaves before and
+        after, how many records, and how many bytes of content."""
+        client = self._client
+        with client.view() as reads:
+            gone = reads.tombstones()
+            before = [leaf for _, _, _, leaf in reads.originals(deposit.id)]
+            names = [name for name, *_ in reads.originals(deposit.id)]
+        after, size = list(before), 0
+        wanted = [name for name in names if name not in gone]
+        places = {name: position for position, name in enumerate(names)}
+        for start in range(0, len(wanted), MAX_RECORDS):
+            asked = [ids.show(name) for name in wanted[start : start + MAX_RECORDS]]
+            for opened in self._release(case, asked, why):
+                record, written = self._encrypt_anew(opened, secrets, packer, progress)
+                rows.write(message.encode_row(record))
+                after[places[record.id]] = fields.record_leaf(record)
+                size += written
+        return before, after, len(wanted), size
+
+    def _release(self, case: str, asked: list[str], why: str | None) -> Iterator[retrieve.Opened]:
+        client = self._client
+        body = {
+            "records": asked,
+            "purpose": "verification",
+            "disposition": "copy",
+            "request": None,
+        }
+        answer = client.act("release", case, body, why)
+        with client.view() as reads:
+            opened = list(
+                retrieve.open_released(client.replica, client.identity, reads, answer, case, asked)
+            )
+        yield from opened
+        leaf = merkle.leaf_hash(answer.entry).hex()
+        client.act("receipt", case, {"entry": answer.index, "leaf": leaf})
+
+    def _encrypt_anew(
+        self,
+        opened: retrieve.Opened,
+        secrets: tuple[bytes, bytes],
+        packer: Packer,
+        progress: Progress | None,
+    ) -> tuple[Record, int]:
+        """Decrypt, verify and encrypt one record; what is known about it stays what it was."""
+        place, label, salt = opened.listed.place, opened.listed.label, os.urandom(32)
+        secret = recordkeys.record_secret(secrets[0], salt, place)
+        key = recordkeys.record_key(secret, recordkeys.gate_share(secrets[1], place), place)
+        content = packer.add(
+            recordkeys.content_key(key, place),
+            place.context(Label.CONTENT_KEY),
+            retrieve.content(self._client.store, opened, progress),
+            int(label.values["size"]),
+        )
+        record = Record(
+            id=place.record,
+            salt=salt,
+            label=label.encrypt(
+                recordkeys.label_key(secret, place), place.context(Label.LABEL_KEY)
+            ),
+            particulars=opened.particulars.encrypt(
+                recordkeys.particulars_key(key, place), place.context(Label.PARTICULARS_KEY)
+            ),
+            content_digest=content.digest,
+            content_size=content.stored,
+            fields_root=fields.fields_root(label, opened.particulars),
+            blob=content.blob,
+            offset=content.offset,
+        )
+        return record, content.stored
+
+    def _reencrypt_message(
+        self,
+        case: str,
+        deposit: bytes,
+        secrets: tuple[bytes, bytes],
+        before: list[bytes],
+        after: list[bytes],
+    ) -> Message:
+        client, authority = self._client, self._client.authority
+        epoch, gate_epoch = self._in_force(case)
+        place = ids.parse(authority.vault), ids.parse(case), deposit
+        with client.view() as reads:
+            stored = reads.deposit(deposit)
+            if stored is None:
+                raise DamageError("a deposit is missing from the vault", "run `evault check`")
+            key = retrieve.hold(client.replica, reads, stored).key
+        to_case = secret_recipients(authority, case, client.now())
+        to_gate = [("", authority.epoch(GATE).sealing)]
+        seals = (
+            message.seal_secret(secrets[0] + key, to_case, Label.CASE_SEAL, *place, u64(epoch)),
+            message.seal_secret(secrets[1], to_gate, Label.GATE_SEAL, *place, u64(gate_epoch)),
+        )
+        signed = client.sign(
+            "re-encrypt",
+            {
+                "id": ids.show(ids.draw()),
+                "time": client.now(),
+                "seen": client.replica.seen(),
+                "case": case,
+                "epoch": epoch,
+                "gate_epoch": gate_epoch,
+                "deposit": ids.show(deposit),
+                "count": len(after),
+                "before_root": fields.records_root(before).hex(),
+                "records_root": fields.records_root(after).hex(),
+                "case_commitment": recordkeys.case_commitment(secrets[0]).hex(),
+                "gate_commitment": recordkeys.gate_commitment(secrets[1]).hex(),
+                "case_seal": hashlib.sha256(seals[0]).hexdigest(),
+                "gate_seal": hashlib.sha256(seals[1]).hexdigest(),
+                "details": None,
+            },
+        )
+        return Message(signed.signed, client.tag(case, signed), attachments=seals)
+
+    def _take_back(self, packer: Packer) -> None:
+        """Delete what was written, unless the gate has kept it."""
+        with suppress(Error), self._client.store.read() as reads:
+            if not any(reads.blob_used(blob) for blob in packer.blobs):
+                packer.abort()
+
     # --- parts: confirming ----------------------------------------------------------------------
 
     def _confirm(self, case: str, index: int, progress: Progress | None) -> Renewed:
@@ -454,22 +662,27 @@ class Renewals:
         Raises:
             VerificationError: Something is not what it must be.
         """
+        rows = list(reads.renewals(index))
+        if note.kind == "rekey":
+            rows = renewed.leaves_of(reads, index, note)
         deposits = records = opened = 0
-        for row in renewed.leaves_of(reads, index, note):
+        for row in rows:
             if seals_leaf(row.seals) != row.leaf:
                 raise DamageError("new seals of a deposit are not those that were signed")
-            deposit = reads.deposit(row.seals.deposit)
+            deposit = reads.deposit(row.deposit)
             if deposit is None:
                 raise DamageError("a rekey names a deposit that does not exist")
-            self._open_new(reads, case, deposit, row.seals)
-            deposits, records = deposits + 1, records + deposit.count
-            size = len(row.seals.case_seal) + len(row.seals.gate_seal)
-            opened += size
-            if progress is not None:
+            size = len(row.case_seal) + len(row.gate_seal)
+            secret = self._open_new(reads, case, deposit, row.seals, note)
+            if note.kind == "re-encrypt":
+                size += self._compare(reads, deposit, index, note, secret, progress)
+            deposits, records, opened = deposits + 1, records + deposit.count, opened + size
+            if progress is not None and note.kind == "rekey":
                 progress(size)
         return deposits, records, opened
 
-    def _open_new(self, reads: Reads, case: str, deposit: Deposit, new: Seals) -> None:
+    def _open_new(self, reads: Reads, case: str, deposit: Deposit, new: Seals, note: Note) -> bytes:
+        """Open new seals of a deposit; the case secret in them."""
         client = self._client
         secret, key = renewed.open_case_secret(client.replica, case, new)
         if key is None:
@@ -477,12 +690,64 @@ class Renewals:
         own = acts.open_entry(client.replica, reads, deposit.entry, case, key)
         if not equal(own.key, key):
             raise VerificationError("a new seal of a deposit has a false key of its entry")
-        records = renewed.check_seals(client.replica, reads, deposit, own.actor).body
-        if recordkeys.case_commitment(secret).hex() != records["case_commitment"]:
-            raise VerificationError("a new seal of a deposit holds another secret than the old one")
+        said = renewed.check_seals(client.replica, reads, deposit, own.actor).body
+        if note.kind == "re-encrypt":
+            # Other secrets, which its own note commits to.
+            said = note.body
+            hashes = [
+                hashlib.sha256(sealed).hexdigest() for sealed in (new.case_seal, new.gate_seal)
+            ]
+            if said["deposit"] != ids.show(new.deposit) or hashes != [
+                said["case_seal"],
+                said["gate_seal"],
+            ]:
+                raise DamageError("new seals of a deposit are not those that were signed")
+        if recordkeys.case_commitment(secret).hex() != said["case_commitment"]:
+            raise VerificationError("a new seal of a deposit holds another secret than it must")
         gate_secret = self._gate_secret(new, deposit.case)
-        if recordkeys.gate_commitment(gate_secret).hex() != records["gate_commitment"]:
-            raise VerificationError("a new seal for the gate holds another secret than the old one")
+        if recordkeys.gate_commitment(gate_secret).hex() != said["gate_commitment"]:
+            raise VerificationError("a new seal for the gate holds another secret than it must")
+        return secret
+
+    def _compare(
+        self,
+        reads: Reads,
+        deposit: Deposit,
+        index: int,
+        note: Note,
+        secret: bytes,
+        progress: Progress | None,
+    ) -> int:
+        """Compare records under new keys with the old ones: the same labels, the same fields, and
+        content as it was signed. Returns how many bytes of content there are.
+
+        Raises:
+            VerificationError: Something is not what it must be.
+        """
+        client = self._client
+        held = retrieve.hold(client.replica, reads, deposit)
+        old = {
+            listed.place.record: listed for listed in retrieve.labels(client.replica, reads, held)
+        }
+        leaves = [leaf for _, _, _, leaf in reads.originals(deposit.id)]
+        if fields.records_root(leaves).hex() != note.body["before_root"]:
+            raise DamageError("a re-encryption is of other records than the deposit has")
+        size = 0
+        for position, record, _ in reads.next_records(index):
+            before = old.pop(record.id, None)
+            if before is None:
+                raise DamageError("a re-encryption has a record that the deposit does not have")
+            leaves[position] = fields.record_leaf(record)
+            place = before.place
+            key = recordkeys.label_key(recordkeys.record_secret(secret, record.salt, place), place)
+            label = Fields.decrypt(key, place.context(Label.LABEL_KEY), record.label)
+            if label != before.label or not equal(record.fields_root, before.row.fields_root):
+                raise VerificationError("a re-encryption gives a record another label")
+            retrieve.check_stored(client.store, record, progress)
+            size += record.content_size
+        if old or fields.records_root(leaves).hex() != note.body["records_root"]:
+            raise VerificationError("re-encrypted records are not those that were signed")
+        return size
 
 
 @dataclass(frozen=True, slots=True)
@@ -508,3 +773,15 @@ def _seal_time() -> float:
         key.open(seal(key.public, bytes(64), Label.TRIAL_SEAL), Label.TRIAL_SEAL)
     # Two seals are opened and made, and opened again by the gate; an entry with two signatures.
     return (time.perf_counter() - start) / 5 * 6
+
+
+def _byte_time() -> float:
+    """How long it takes here to read and write a byte of content anew, in seconds."""
+    block = bytes(4 << 20)
+    start = time.perf_counter()
+    key, context = os.urandom(32), b"trial"
+    container.decrypt(key, context, container.encrypt(key, context, block))
+    hashlib.sha256(block).digest()
+    blake3_digest(block)
+    # Twice hashed by BLAKE3 and twice by SHA-256; and the disk takes about as long again.
+    return (time.perf_counter() - start) / len(block) * 3

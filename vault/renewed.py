@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 
 from keys.derive import Label, u64
-from vault import acts, ids
+from vault import acts, fields, ids
 from vault.authority import approvals
 from vault.errors import DamageError, GateError, MissingError
 from vault.kinds import RENEWALS
@@ -169,6 +169,29 @@ def check_seals(replica: Replica, reads: Reads, deposit: Deposit, own: Note) -> 
     if not fits or own.body["count"] != deposit.count:
         raise DamageError("a deposit's row is not what its depositor signed")
     return records
+
+
+def original_leaves(reads: Reads, deposit: bytes) -> list[bytes]:
+    """The leaves that a deposit's records had when they came in, as far as the store tells."""
+    return [
+        leaf if origin is None else fields.origin_leaf(name, origin, root)
+        for name, origin, root, leaf in reads.originals(deposit)
+    ]
+
+
+def check_originals(reads: Reads, deposit: Deposit, own: Note) -> None:
+    """Tie records that were encrypted anew to what their depositor signed: their fields, the hash
+    of the content among them, are the same.
+
+    Raises:
+        DamageError: They are not.
+    """
+    root = fields.records_root(original_leaves(reads, deposit.id))
+    if root.hex() != own.body["records_root"]:
+        raise DamageError(
+            "a record that was encrypted anew is not what its depositor signed",
+            "run `evault check`, and restore the vault from a backup that is not older",
+        )
 
 
 def open_case_secret(replica: Replica, case: str, sealed: Seals) -> tuple[bytes, bytes | None]:

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from vault import ids
+from vault import fields, ids
 from vault.log import merkle
 from vault.log.entry import Entry
 from vault.message import seals_leaf
 from vault.model import Deposit, Renewal
+from vault.renewed import original_leaves
 from vault.store import CONFIRMED, WAITING, Reads
 
 Found = tuple[str, str, dict[str, Any]]
@@ -56,18 +57,6 @@ class Logged:
         if "confirms" in public:
             self.confirmed.setdefault(public["confirms"], index)
 
-    def records(self, deposit: bytes) -> tuple[int | None, dict[str, str]]:
-        """Where a deposit's records come from: the entry that encrypted them anew, or None, and
-        its public part, or that of the deposit's own entry."""
-        found: int | None = None
-        for index, public in self.reencrypted.items():
-            if bytes.fromhex(public["id"]) == deposit and index in self.confirmed:
-                later = found is None or self.confirmed[index] > self.confirmed[found]
-                found = index if later else found
-        if found is not None:
-            return found, self.reencrypted[found]
-        return None, self.deposits.get(deposit, (-1, {}))[1]
-
 
 def check_renewals(reads: Reads, logged: Logged) -> Iterator[Found]:
     """Compare all new seals with the log, and find out which count now."""
@@ -103,6 +92,29 @@ def _of_entry(logged: Logged, index: int, rows: list[Renewal]) -> str:
         if row.state == WAITING and seals_leaf(row.seals) != row.leaf:
             return "new seals of a deposit are damaged"
     return ""
+
+
+def check_records(
+    reads: Reads, logged: Logged, deposit: Deposit, leaves: list[bytes]
+) -> Iterator[Found]:
+    """Compare the leaves of a deposit's records with the log, and where they were encrypted anew
+    what they were before."""
+    where = {"deposit": ids.show(deposit.id)}
+    root, own = fields.records_root(leaves).hex(), logged.deposits[deposit.id][1]["records_root"]
+    again = sorted(
+        (by, logged.reencrypted[index])
+        for index, by in logged.confirmed.items()
+        if logged.reencrypted.get(index, {}).get("id") == deposit.id.hex()
+    )
+    before = own
+    for _, public in again:
+        if public["before_root"] != before:
+            yield "deposit", "a re-encryption is of other records than the deposit had", where
+        before = public["records_root"]
+    if root != before:
+        yield "deposit", "a deposit's records are not those that were signed", where
+    if again and fields.records_root(original_leaves(reads, deposit.id)).hex() != own:
+        yield "deposit", "records that were encrypted anew are not what was deposited", where
 
 
 def check_seals(reads: Reads, logged: Logged, deposit: Deposit) -> Iterator[Found]:

@@ -150,7 +150,7 @@ def labels(replica: Replica, reads: Reads, held: Held) -> Iterator[Listed]:
     leaves = []
     for record, _ in reads.records(held.deposit.id):
         leaves.append(fields.record_leaf(record))
-    _check_root(held, leaves)
+    _check_root(reads, held, leaves)
     for record, _ in reads.records(held.deposit.id):
         yield _label(replica, held, record)
 
@@ -186,13 +186,15 @@ def find(replica: Replica, reads: Reads, records: Sequence[bytes]) -> list[Liste
             if not 0 <= position < len(leaves):
                 raise DamageError("a record is not at its place in its deposit")
             leaves[position] = fields.record_leaf(row)
-        _check_root(held, leaves)
+        _check_root(reads, held, leaves)
         for _, row in rows:
             found[row.id] = _label(replica, held, row)
     return [found[record] for record in records]
 
 
-def _check_root(held: Held, leaves: list[bytes]) -> None:
+def _check_root(reads: Reads, held: Held, leaves: list[bytes]) -> None:
+    if held.records is not held.actor:
+        renewed.check_originals(reads, held.deposit, held.actor)
     if len(leaves) != held.records.body["count"]:
         raise MissingError(
             f"a deposit has {len(leaves)} of its {held.records.body['count']} records",
@@ -336,6 +338,25 @@ def content(
             yield block
     finally:
         sha256.close()
+
+
+def check_stored(
+    store: Store, record: Record, progress: Callable[[int], None] | None = None
+) -> None:
+    """Compare a content's container with its digest, without any key.
+
+    Raises:
+        DamageError, MissingError: It is not what was stored.
+        FileError: It cannot be read.
+    """
+    blake3 = Blake3()
+    with store.blobs.open(record.blob) as file:
+        for block in _stored(file, record):
+            blake3.update(block)
+            if progress is not None:
+                progress(len(block))
+    if not equal(blake3.digest(), record.content_digest):
+        raise DamageError("a record's content is not what was stored")
 
 
 def _stored(file: BinaryIO, row: Record) -> Iterator[bytes]:

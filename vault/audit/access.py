@@ -13,6 +13,7 @@ from vault.log import entry, merkle
 from vault.log.entry import Entry, Opener
 from vault.model import AUDITORS
 from vault.note import ACCESS, Note
+from vault.renewed import original_leaves
 from vault.replica import Replica
 from vault.store import Reads
 
@@ -156,10 +157,9 @@ def deposited(reads: Reads, access: Access) -> list[str]:
         DamageError: The stored records are not those that were deposited.
     """
     body = access.notes[0].body if access.notes else {}
-    records, leaves = [], []
-    for record, _leaf in reads.records(ids.parse(body["deposit"])):
-        records.append(ids.show(record.id))
-        leaves.append(fields.record_leaf(record))
+    deposit = ids.parse(body["deposit"])
+    records = [ids.show(record) for record, *_ in reads.originals(deposit)]
+    leaves = original_leaves(reads, deposit)
     if len(records) != body["count"] or fields.records_root(leaves).hex() != body["records_root"]:
         raise DamageError("a deposit's records are not those that were signed")
     return records

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from keys.derive import equal
 from keys.errors import VerificationError
-from vault import ids, note
+from vault import fields, ids, note
 from vault.authority import approvals
 from vault.errors import MalformedError, StaleError
-from vault.gate.deposits import check_recipients, gate_secret
+from vault.gate.deposits import batches, check_recipients, check_seals, gate_secret
 from vault.kinds import RENEWALS
 from vault.log import entry, merkle
 from vault.message import Answer, read_seals, sealed_to, seals_leaf
@@ -72,9 +72,80 @@ def rekey(turn: Turn) -> Answer:
 
 
 def reencrypt(turn: Turn) -> Answer:
-    """Refuse: it is not supported yet."""
-    del turn
-    raise MalformedError("not supported")
+    """Keep a deposit's records under new keys until somebody else has opened them.
+
+    Raises:
+        MalformedError, VerificationError: They are not what was signed, or not the same records.
+        StaleError: Somebody who left still has the case's keys: they are to be rotated first.
+    """
+    body, writes = turn.actor.body, turn.writes
+    if len(turn.message.attachments) != 2 or turn.rows is None:
+        raise MalformedError("a re-encryption comes with two seals and its rows")
+    _check_fresh(turn)
+    deposit = writes.deposit(ids.parse(body["deposit"]))
+    if deposit is None or ids.show(deposit.case) != turn.case:
+        raise MalformedError("a re-encryption names a deposit of another case")
+    case_seal, gate_seal = turn.message.attachments
+    seals = Seals(deposit.id, body["epoch"], body["gate_epoch"], case_seal, gate_seal)
+    check_recipients(turn, case_seal, gate_seal, RENEWED_SECRET)
+    check_seals(
+        turn.gate,
+        turn.actor,
+        replace(
+            deposit,
+            epoch=seals.epoch,
+            gate_epoch=seals.gate_epoch,
+            case_seal=case_seal,
+            gate_seal=gate_seal,
+        ),
+    )
+    _check_records(turn, deposit.id)
+    reason = _replaces(turn, {deposit.id}, of_epochs=True)
+    if reason is not None:
+        return turn.refuse(reason)
+    answer = turn.append("done", public=public_of(turn.actor))
+    writes.add_renewals([_waiting(answer.index, 0, seals, seals_leaf(seals))])
+    for batch in batches(turn.rows):
+        placed = []
+        for record, leaf in batch:
+            owner = writes.owner(record.id)
+            placed.append((owner[1] if owner else 0, record, leaf))
+        writes.add_next_records(answer.index, deposit.id, placed)
+    return answer
+
+
+def _check_records(turn: Turn, deposit: bytes) -> None:
+    """Compare new rows with those that they are to replace: the same records, with the same
+    fields."""
+    body, writes = turn.actor.body, turn.writes
+    if turn.rows is None:
+        raise MalformedError("a re-encryption comes with its rows")
+    gone = writes.tombstones()
+    old = list(writes.originals(deposit))
+    before = [leaf for _, _, _, leaf in old]
+    after = list(before)
+    at = -1
+    for batch in batches(turn.rows):
+        for record, leaf in batch:
+            owner = writes.owner(record.id)
+            if owner is None or owner[0] != deposit or owner[1] <= at or record.id in gone:
+                raise MalformedError("a re-encryption names a record that it cannot replace")
+            missing = [name for name, *_ in old[at + 1 : owner[1]] if name not in gone]
+            at = owner[1]
+            if missing:
+                raise MalformedError("a re-encryption leaves out a record")
+            # What is known of the evidence, its hash among it, stays what it was.
+            if not equal(record.fields_root, old[at][2]):
+                raise VerificationError("a re-encryption gives a record other fields")
+            size = turn.gate.store.blobs.size(record.blob)
+            if size is None or record.offset + record.content_size > size:
+                raise VerificationError("the content of a record is not in the vault")
+            after[at] = leaf
+    if any(name not in gone for name, *_ in old[at + 1 :]):
+        raise MalformedError("a re-encryption leaves out a record")
+    roots = fields.records_root(before).hex(), fields.records_root(after).hex()
+    if (body["before_root"], body["records_root"]) != roots or body["count"] != len(old):
+        raise VerificationError("re-encrypted records are not those that were signed")
 
 
 def confirm(turn: Turn) -> Answer:
@@ -90,12 +161,17 @@ def confirm(turn: Turn) -> Answer:
     if renewal is None:
         return turn.refuse("renewal")
     reason = approvals.judge_confirmation(turn.authority, turn.actor, renewal, turn.at)
+    if reason is None and renewal.kind == "re-encrypt" and not _still_whole(turn, renewal):
+        reason = "old-renewal"
     if reason is not None:
         return turn.refuse(reason)
     answer = turn.append("done", public=public_of(turn.actor))
-    entry = turn.actor.body["entry"]
-    turn.writes.confirm_renewals(entry, answer.index)
-    _forget(turn, turn.writes.confirm_next_records(entry))
+    made = turn.actor.body["entry"]
+    # Secrets of single records that were granted opened the old rows: they open nothing now.
+    renewed = [record.id for _, record, _ in turn.writes.next_records(made)]
+    turn.writes.drop_record_grants(records=renewed)
+    turn.writes.confirm_renewals(made, answer.index)
+    _forget(turn, turn.writes.confirm_next_records(made))
     return answer
 
 
@@ -148,8 +224,9 @@ def _replaces(turn: Turn, named: set[bytes], *, of_epochs: bool) -> str | None:
     waiting = []
     for index in writes.pending_renewals(ids.parse(turn.case)):
         rows = [row.seals for row in writes.renewals(index)]
-        # One rekey of a case waits at a time; of re-encryptions one for each deposit.
-        if kind_of(writes, index) == "rekey" or not named.isdisjoint(r.deposit for r in rows):
+        # One rekey of a case waits at a time, and one renewal of a deposit.
+        again = turn.actor.kind == kind_of(writes, index) == "rekey"
+        if again or not named.isdisjoint(row.deposit for row in rows):
             in_force = (rows[0].epoch, rows[0].gate_epoch) == now
             if in_force and not advocate:
                 return "pending"
@@ -158,6 +235,15 @@ def _replaces(turn: Turn, named: set[bytes], *, of_epochs: bool) -> str | None:
         writes.drop_renewals(index)
         _forget(turn, writes.drop_next_records(index))
     return None
+
+
+def _still_whole(turn: Turn, renewal: Note) -> bool:
+    """Whether what waits still gives the root that was signed: a record of it may be destroyed."""
+    deposit = ids.parse(renewal.body["deposit"])
+    leaves = [leaf for _, _, _, leaf in turn.writes.originals(deposit)]
+    for position, _, leaf in turn.writes.next_records(turn.actor.body["entry"]):
+        leaves[position] = leaf
+    return fields.records_root(leaves).hex() == str(renewal.body["records_root"])
 
 
 def _waiting(index: int, position: int, seals: Seals, leaf: bytes) -> Renewal:

@@ -10,16 +10,18 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import (
     Connection,
+    LargeBinary,
     Table,
     bindparam,
     delete,
     func,
     insert,
     select,
+    type_coerce,
     update,
 )
 
-from vault.errors import MissingError
+from vault.errors import DamageError, MissingError
 from vault.model import Record, Renewal, SealedSecret
 from vault.store import tables
 from vault.store.rows import (
@@ -37,6 +39,7 @@ from vault.store.rows import (
 )
 
 BATCH = 1000
+ORIGIN_SIZE = 136
 
 _grant, _renewal, _next = tables.record_grant.c, tables.renewal.c, tables.record_next.c
 
@@ -90,6 +93,18 @@ _NEXT_OF = (
 _NEXT_BLOB = select(_next.id).where(_next.blob == bindparam("blob")).limit(1)
 _ORIGIN = select(tables.record_origin.c.origin).where(
     tables.record_origin.c.record == bindparam("record")
+)
+_ORIGINALS = (
+    select(
+        tables.record.c.id,
+        # Nothing for a record that was never encrypted anew.
+        type_coerce(tables.record_origin.c.origin, LargeBinary()).label("origin"),
+        tables.record.c.fields_root,
+        tables.record.c.leaf,
+    )
+    .outerjoin(tables.record_origin, tables.record_origin.c.record == tables.record.c.id)
+    .where(tables.record.c.deposit == bindparam("deposit"))
+    .order_by(tables.record.c.position)
 )
 _RECORD = select(tables.record).where(tables.record.c.id == bindparam("id"))
 _TO_DEVICES = select(tables.deposit.c.id).where(
@@ -222,6 +237,15 @@ class ChangeReads:
         """What a record's leaf was made of when it came in, if it was encrypted anew since."""
         found = self._connection.execute(_ORIGIN, {"record": record}).scalar()
         return None if found is None else bytes(found)
+
+    def originals(self, deposit: bytes) -> Iterator[tuple[bytes, bytes | None, bytes, bytes]]:
+        """Of each record of a deposit, in order: id, origin if it was encrypted anew, fields root,
+        stored leaf."""
+        for row in self._connection.execute(_ORIGINALS, {"deposit": deposit}):
+            origin = row.origin
+            if origin is not None and (type(origin) is not bytes or len(origin) != ORIGIN_SIZE):
+                raise DamageError("the vault's database has a value of the wrong kind")
+            yield bytes(row.id), origin, bytes(row.fields_root), bytes(row.leaf)
 
     def blob_waits(self, blob: bytes) -> bool:
         """Whether a record that waits for its confirmation names this blob."""

@@ -87,6 +87,9 @@ _LEAVES = (
     .where(tables.record.c.deposit == bindparam("deposit"))
     .order_by(tables.record.c.position)
 )
+_CONTENT_SIZE = select(func.coalesce(func.sum(tables.record.c.content_size), 0)).where(
+    tables.record.c.deposit == bindparam("deposit")
+)
 _RECORD_IDS = select(tables.record.c.id).where(
     tables.record.c.id >= bindparam("low"), tables.record.c.id <= bindparam("high")
 )
@@ -225,6 +228,10 @@ class Reads(ChangeReads):
         """The stored leaf hashes of a deposit's records, in order."""
         result = self._connection.execute(_LEAVES, {"deposit": deposit})
         return [bytes(leaf) for leaf in result.scalars()]
+
+    def content_size(self, deposit: bytes) -> int:
+        """How many bytes the contents of a deposit have, as they are stored."""
+        return int(self._connection.execute(_CONTENT_SIZE, {"deposit": deposit}).scalar_one())
 
     def record_ids(self, low: bytes, high: bytes, most: int = 10) -> list[bytes]:
         """The ids of up to `most` records between two ids."""
