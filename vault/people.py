@@ -108,7 +108,7 @@ class People:
         return self._client.authority.devices[new.device]
 
     def revoke_device(self, device: str) -> None:
-        """Revoke a device: one's own from another, or as a steward somebody's.
+        """Revoke a device: one's own from another, or as stewards somebody else's.
 
         Raises:
             DeniedError, PendingError: as `add`.

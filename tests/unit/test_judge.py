@@ -12,6 +12,7 @@ from rights_table import ADVOCATES, ATTORNEYS, GONE, HOLD, HOLDERS
 
 from vault import ids
 from vault.authority import judge
+from vault.authority.approvals import judge_confirmation
 from vault.authority.judge import denied
 from vault.errors import DeniedError, MalformedError, StaleError
 from vault.model import GATE, MEMBERS
@@ -241,6 +242,26 @@ def test_every_act_is_tried() -> None:
 def test_how_long_a_request_waits(case: str, expires: int, reason: str | None) -> None:
     """A request ends in the future, and no later than the case's policy says."""
     assert judged(strict(), "request", "eva", case, expires=expires) == reason
+
+
+def test_who_confirms() -> None:
+    """Another than who renewed it; alone, and said so, who has nobody beside them who could."""
+    world = kit.peopled()
+    made = act(world, "rekey", "eva")
+
+    def confirmed(name: str, *, sole: bool) -> str | None:
+        done = act(world, "confirmation", name, sole=sole)
+        return judge_confirmation(world.authority, done, made, NOW)
+
+    assert confirmed("lea", sole=False) is None
+    for name, sole in (("lea", True), ("eva", True), ("eva", False)):
+        assert confirmed(name, sole=sole) == "own-renewal"
+    # Lea has no device any more, so there is nobody else who could.
+    world.does("device-revoked", "sol", target="lea")
+    world.do("rotated", "eva", world.rotated(kit.case_id(CASE)))
+    made = act(world, "rekey", "eva")
+    assert confirmed("eva", sole=False) == "own-renewal"
+    assert confirmed("eva", sole=True) is None
 
 
 def test_rights_end_with_a_role() -> None:

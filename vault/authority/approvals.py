@@ -113,9 +113,9 @@ def judge_confirmation(authority: Authority, act: Note, renewal: Note, at: int) 
     if made_for != now or authority.stale(case, at):
         return "old-renewal"
     by, maker = authority.member_of(act.device), authority.ever(renewal.device)
-    others = {
-        found.id for found in (*authority.holders(case, at), *authority.trusted(case, at))
-    } - {by.id}
+    # Who has no device could never confirm anything.
+    holders = (*authority.holders(case, at), *authority.trusted(case, at))
+    others = {found.id for found in holders if found.devices} - {by.id}
     own = maker is not None and maker.id == by.id
     # A sole holder confirms alone, and the entry says so.
     if act.body["sole"] != (own and not others):
