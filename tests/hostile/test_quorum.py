@@ -463,6 +463,25 @@ def test_a_case_asks_for_more_at_once(wanted: tuple[int, int]) -> None:
     world.does("case-policy-set", "una", **policy(*wanted))
 
 
+def test_a_case_asks_for_no_more_than_there_are() -> None:
+    """One advocate cannot lock everybody out: as many others must hold it, and be able to sign."""
+    world = kit.peopled()
+    world.refuses("holders", "case-policy-set", "eva", **policy(2))
+    world.do("case-granted", "eva", world.granted(CASE, "bob"))
+    world.copy().does("case-policy-set", "eva", **policy(2))
+    for kind, said in (
+        ("member-suspended", {"member": "bob", "why": None}),
+        ("device-revoked", {"target": "bob"}),
+    ):
+        less = world.copy()
+        less.does(kind, "sol", **said)
+        less.refuses("holders", "case-policy-set", "eva", **policy(2))
+    # Who has left since does not keep it from being set to what it can be.
+    world.does("case-policy-set", "eva", **policy(2))
+    world.does("grant-revoked", "eva", **revoke("bob"))
+    world.does("case-policy-set", "eva", **policy(2, 1))
+
+
 def test_without_approvals_the_time_is_free() -> None:
     """Where nobody has to approve, how long requests hold is for one advocate to say."""
     world = advocates()

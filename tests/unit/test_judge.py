@@ -127,13 +127,13 @@ ROWS: dict[str, tuple[str, str, dict[str, Any], dict[str, str | None]]] = {
         "release",
         STRICT,
         {},
-        but("not-holder", READS_NOTHING, {"eva": "approval", "eva/2": "approval"}, may=set()),
+        but("not-holder", READS_NOTHING, all_of(HOLD, "approval"), may=set()),
     ),
     "release after a request": (
         "release",
         STRICT,
         {"request": kit.case_id("request")},
-        but("not-holder", READS_NOTHING, may={"eva", "eva/2"}),
+        but("not-holder", READS_NOTHING, may=HOLD),
     ),
     "request": ("request", CASE, {}, but("not-holder", READS_NOTHING, may=HOLDERS)),
     "request for what was granted": (
@@ -187,14 +187,14 @@ ROWS: dict[str, tuple[str, str, dict[str, Any], dict[str, str | None]]] = {
 @cache
 def _strict() -> World:
     world = kit.crowded()
-    world.do("case-opened", "eva", world.opened(STRICT, "eva"))
+    world.do("case-opened", "eva", world.opened(STRICT, "eva", "una"))
     asks = {"approvals": 1, "hours": 1}
     world.does("case-policy-set", "eva", case=STRICT, asks=asks)
     return world
 
 
 def strict() -> World:
-    """The crowd, and a case of Eva's that asks for an approval and gives an hour for it."""
+    """The crowd, and a case of Eva's and Una's that asks for an approval and gives it an hour."""
     return _strict().copy()
 
 

@@ -183,6 +183,14 @@ def case_policy_set(authority: Authority, statement: Note, at: int) -> Authority
             "let them endorse it: see `evault status`",
             reason="signatures",
         )
+    others = [found for found in authority.holders(case.id, at) if found.devices and found != by]
+    if now.approvals < wanted.approvals and len(others) < wanted.approvals:
+        # One could else lock everybody out, and it would take as many more holders to undo it.
+        raise DeniedError(
+            f"{len(others)} others hold the case: no more can approve",
+            "grant it to more members first",
+            reason="holders",
+        )
     return replace(authority, cases={**authority.cases, case.id: replace(case, policy=wanted)})
 
 
