@@ -304,6 +304,17 @@ def _with_keys(session: Session, reads: Reads) -> _Found:
         signed = known.notes[0] if known is not None and known.notes is not None else None
         yield from ((True, wrong) for wrong in _row(replica, reads, deposit, signed))
         yield from ((True, wrong) for wrong in _labels(replica, reads, deposit))
+    yield from ((True, wrong) for wrong in _waiting(session, reads))
+
+
+def _waiting(session: Session, reads: Reads) -> Iterator[Problem]:
+    """New seals that wait in the cases of this identity: whether they could be confirmed."""
+    for waits in session.renewals.pending():
+        try:
+            session.renewals.look(reads, waits)
+        except Error as error:
+            where = {"case": waits.case, "entry": waits.entry}
+            yield Problem("renewal", error.message, where)
 
 
 def _own_keys(replica: Replica) -> _Found:

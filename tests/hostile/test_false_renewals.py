@@ -17,7 +17,7 @@ from vault_kit import World, identity, make
 from keys.derive import Label, u64
 from keys.errors import Error, OpenError, VerificationError
 from keys.group import Epoch
-from vault import ids, message, note, recordkeys, retrieve
+from vault import ids, message, note, recordkeys, retrieve, sealing
 from vault.authority import approvals
 from vault.check import check
 from vault.errors import DamageError, DeniedError, GateError, MalformedError, MissingError
@@ -45,7 +45,7 @@ def true_seals(session: Session, world: World) -> list[Seals]:
     """What an honest rekey would bring."""
     with session.store.read() as reads:
         return [
-            session.renewals._seal_anew(reads, deposit, world.case)
+            sealing.seal_anew(session._client, reads, deposit, world.case)
             for deposit in reads.deposits_of(ids.parse(world.case))
         ]
 
@@ -92,7 +92,7 @@ def secrets(session: Session, seals: Seals, world: World) -> tuple[bytes, bytes]
 
     secret, key = renewed.open_case_secret(session.replica, world.case, seals)
     assert key is not None
-    return secret + key, session.renewals._gate_secret(seals, ids.parse(world.case))
+    return secret + key, sealing.gate_secret_of(session._client, seals, ids.parse(world.case))
 
 
 def state(world: World) -> list[Deposit]:
@@ -164,6 +164,10 @@ def test_a_false_case_seal_is_noticed_before_the_old_is_gone(world: World, fault
     with world.session("ben") as ben:
         with pytest.raises(VerificationError):
             ben.renewals.confirm(world.case)
+        assert len(ben.renewals.pending()) == 1
+        assert [problem.code for problem in check(ben.store, ben).problems] == ["renewal"]
+        # It keeps nobody from other work, and nobody confirms it by the way.
+        ben.settle()
         assert len(ben.renewals.pending()) == 1
     assert state(world) == before
     assert len(world.read_all("ben")) == 3

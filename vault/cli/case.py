@@ -10,6 +10,7 @@ from vault.cli.context import Call, case_words, holds
 from vault.cli.group import TEXT, Noun
 from vault.cli.member import exposure_fields, tell_exposure
 from vault.cli.proposals import signing
+from vault.cli.rekey import rekey
 from vault.cli.text import _, ngettext, short_length
 from vault.errors import UsageError
 
@@ -31,6 +32,9 @@ _MAX_REF = 200
 )
 def case() -> None:
     """What evidence belongs to."""
+
+
+case.add_command(rekey)
 
 
 @case.command(
