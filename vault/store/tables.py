@@ -102,21 +102,29 @@ deposit = Table(
     Column("count", _Number, nullable=False),
 )
 
+
+def _record_columns() -> list[Column[Any]]:
+    """What is stored of a record, also of one that waits."""
+    return [
+        Column("position", _Number, nullable=False),
+        Column("salt", _Bytes(32), nullable=False),
+        Column("leaf", _Bytes(32), nullable=False),
+        Column("content_digest", _Bytes(32), nullable=False),
+        Column("content_size", _Number, nullable=False),
+        Column("fields_root", _Bytes(32), nullable=False),
+        Column("blob", _Bytes(16), nullable=False),
+        Column("offset", _Number, nullable=False),
+        Column("label", _Bytes, nullable=False),
+        Column("particulars", _Bytes, nullable=False),
+    ]
+
+
 record = Table(
     "record",
     metadata,
     Column("id", _Bytes(16), primary_key=True),
     Column("deposit", _Bytes(16), ForeignKey("deposit.id"), nullable=False),
-    Column("position", _Number, nullable=False),
-    Column("salt", _Bytes(32), nullable=False),
-    Column("leaf", _Bytes(32), nullable=False),
-    Column("content_digest", _Bytes(32), nullable=False),
-    Column("content_size", _Number, nullable=False),
-    Column("fields_root", _Bytes(32), nullable=False),
-    Column("blob", _Bytes(16), nullable=False),
-    Column("offset", _Number, nullable=False),
-    Column("label", _Bytes, nullable=False),
-    Column("particulars", _Bytes, nullable=False),
+    *_record_columns(),
     UniqueConstraint("deposit", "position"),
     Index("record_blob", "blob"),
 )
@@ -169,16 +177,7 @@ record_next = Table(
     Column("id", _Bytes(16), primary_key=True),
     Column("entry", _Number, nullable=False, index=True),
     Column("deposit", _Bytes(16), nullable=False),
-    Column("position", _Number, nullable=False),
-    Column("salt", _Bytes(32), nullable=False),
-    Column("leaf", _Bytes(32), nullable=False),
-    Column("content_digest", _Bytes(32), nullable=False),
-    Column("content_size", _Number, nullable=False),
-    Column("fields_root", _Bytes(32), nullable=False),
-    Column("blob", _Bytes(16), nullable=False),
-    Column("offset", _Number, nullable=False),
-    Column("label", _Bytes, nullable=False),
-    Column("particulars", _Bytes, nullable=False),
+    *_record_columns(),
     UniqueConstraint("deposit", "position"),
     Index("record_next_blob", "blob"),
 )
