@@ -56,6 +56,7 @@ class Label(Enum):
     RECORD_LEAF = b"evault/1/record-leaf"
     RENEWAL_LEAF = b"evault/1/renewal-leaf"
     RELEASE = b"evault/1/release"
+    RECORD_GRANT = b"evault/1/record-grant"
     CASE_TITLE = b"evault/1/case-title"
     # The logs.
     ENTRY = b"evault/1/entry"

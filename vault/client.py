@@ -77,12 +77,18 @@ class Client:
         with self.view():
             pass
 
-    def state(self, kind: str, body: Callable[[], dict[str, Any]]) -> None:
+    def state(
+        self,
+        kind: str,
+        body: Callable[[], dict[str, Any]],
+        beside: Callable[[], Sequence[bytes]] = tuple,
+    ) -> None:
         """Make a statement.
 
         Args:
             kind: One of `vault.note.STATEMENTS`.
             body: Gives its own fields, afresh each time.
+            beside: Gives what comes with them, as the kind asks; called after `body`.
 
         Raises:
             DeniedError: It is not allowed; the refusal is in the log.
@@ -94,7 +100,8 @@ class Client:
             signed = note.sign(kind, self.authority.origin(AUTHORITY), fields, self.identity)
             # Who begins a `members` epoch has no tag of it yet, and every device gets its own seal.
             begins = any(epoch["group"] == MEMBERS for epoch in fields.get("epochs", ()))
-            return Message(signed.signed, b"" if begins else self.tag(MEMBERS, signed))
+            tag = b"" if begins else self.tag(MEMBERS, signed)
+            return Message(signed.signed, tag, attachments=tuple(beside()))
 
         self.submit(message)
 

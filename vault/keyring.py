@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from keys.group import Epoch, unwrap
 from keys.identity import Identity
+from keys.seal import SealingKey
 from vault import ids
 from vault.authority import Authority
 from vault.errors import DeniedError, VerificationError
@@ -37,6 +38,16 @@ class Keyring:
         self._identity = identity
         self._vault = ids.parse(vault)
         self._epochs: dict[tuple[str, int], Epoch] = {}
+
+    @property
+    def device(self) -> str:
+        """Whose keys these are."""
+        return self._identity.device
+
+    @property
+    def own(self) -> SealingKey:
+        """The device's own key."""
+        return self._identity.sealing
 
     def find(self, authority: Authority, group: str, number: int | None = None) -> Epoch | None:
         """An epoch of a group, or None if this identity has no way to it.

@@ -129,7 +129,8 @@ class RecordsGrant:
         until: When it ends; None for never.
         index: The statement that gave it.
         statement: The note-id hash of that statement, 32 bytes: it ties rows to it.
-        seals: SHA-256 (hex) over the sealed record secrets; see `vault/FORMAT.md`.
+        seals: The root (hex) over the sealed record secrets; see `vault.grantseals`.
+        devices: The member's devices as they were then: for each there is a seal of each record.
     """
 
     member: str
@@ -138,6 +139,20 @@ class RecordsGrant:
     index: int
     statement: bytes
     seals: str
+    devices: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many seals there are: one for each record and device."""
+        return len(self.records) * len(self.devices)
+
+    def position(self, record: str, device: str) -> int:
+        """The place of the seal of a record for a device.
+
+        Raises:
+            ValueError: The grant is not for this record or device.
+        """
+        return self.records.index(record) * len(self.devices) + self.devices.index(device)
 
     def holds(self, at: int) -> bool:
         """Whether it is in force at a time."""
@@ -318,16 +333,16 @@ class SealedSecret:
     """The secret of a single record, sealed to a device, as the store keeps it.
 
     Args:
-        record: 16 bytes.
-        device: 20 bytes.
         statement: The note-id hash of the statement that granted it, 32 bytes.
+        position: Its place among the seals of that statement; see `RecordsGrant.position`.
         seal: The seal.
+        path: The hashes that lead from it to the root in its statement, one after another.
     """
 
-    record: bytes
-    device: bytes
     statement: bytes
+    position: int
     seal: bytes = field(repr=False)
+    path: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,15 +179,20 @@ def original_leaves(reads: Reads, deposit: bytes) -> list[bytes]:
     ]
 
 
-def check_originals(reads: Reads, deposit: Deposit, own: Note) -> None:
+def check_originals(reads: Reads, deposit: Deposit, signed: str) -> None:
     """Tie records that were encrypted anew to what their depositor signed: their fields, the hash
     of the content among them, are the same.
+
+    Args:
+        reads: A snapshot.
+        deposit: Its row.
+        signed: The root (hex) over the records as they were deposited.
 
     Raises:
         DamageError: They are not.
     """
     root = fields.records_root(original_leaves(reads, deposit.id))
-    if root.hex() != own.body["records_root"]:
+    if root.hex() != signed:
         raise DamageError(
             "a record that was encrypted anew is not what its depositor signed",
             "run `evault check`, and restore the vault from a backup that is not older",

@@ -15,7 +15,7 @@ from keys import container
 from keys.derive import Label, equal, padded_size
 from keys.digest import Blake3, Sha256
 from keys.identity import Identity
-from vault import fields, ids, recordkeys, renewed
+from vault import fields, granted, ids, recordkeys, renewed
 from vault.acts import open_act, open_entry
 from vault.errors import (
     DamageError,
@@ -69,13 +69,16 @@ class Listed:
         place: The ids of vault, case, deposit and record.
         row: The record's row.
         label: Its label.
-        held: Its deposit.
+        secret: Its record secret, 32 bytes.
+        held: Its deposit; None for who was granted single records of the case, and is not told who
+            stored them, or when.
     """
 
     place: Place
     row: Record
     label: Fields = field(repr=False)
-    held: Held
+    secret: bytes = field(repr=False)
+    held: Held | None = None
 
     @property
     def id(self) -> str:
@@ -152,20 +155,22 @@ def labels(replica: Replica, reads: Reads, held: Held) -> Iterator[Listed]:
         leaves.append(fields.record_leaf(record))
     _check_root(reads, held, leaves)
     for record, _ in reads.records(held.deposit.id):
-        yield _label(replica, held, record)
+        yield _label_of(replica, held, record)
 
 
-def find(replica: Replica, reads: Reads, records: Sequence[bytes]) -> list[Listed]:
+def find(replica: Replica, reads: Reads, records: Sequence[bytes], at: int) -> list[Listed]:
     """Some records with their labels, each proved to be in its deposit; in the order asked for.
 
     Args:
         replica: The verified view.
         reads: A snapshot.
         records: 16-byte ids.
+        at: Whether this member holds a case or was granted single records of it is judged at this
+            time, in seconds since the epoch.
 
     Raises:
         MissingError: One is not in the vault.
-        DeniedError: This identity has no keys of its case.
+        DeniedError: This identity has no keys of its case, nor was granted it.
         VerificationError: One is damaged.
     """
     deposits: dict[bytes, list[tuple[int, Record]]] = {}
@@ -179,44 +184,64 @@ def find(replica: Replica, reads: Reads, records: Sequence[bytes]) -> list[Liste
         stored = reads.deposit(deposit)
         if stored is None:
             raise MissingError("a deposit is missing from the vault", "run `evault check`")
-        held = hold(replica, reads, stored)
+        holding = granted.holds(replica, ids.show(stored.case), at)
+        held = hold(replica, reads, stored) if holding else None
         # The leaves of the others are taken as they stand: the root tells if one is false.
         leaves = reads.leaves(deposit)
         for position, row in rows:
             if not 0 <= position < len(leaves):
                 raise DamageError("a record is not at its place in its deposit")
             leaves[position] = fields.record_leaf(row)
-        _check_root(reads, held, leaves)
+        if held is not None:
+            _check_root(reads, held, leaves)
+        else:
+            granted.check_root(replica, reads, stored, leaves)
         for _, row in rows:
-            found[row.id] = _label(replica, held, row)
+            if held is not None:
+                found[row.id] = _label_of(replica, held, row)
+            else:
+                found[row.id] = _granted_label(replica, reads, stored, row, at)
     return [found[record] for record in records]
 
 
 def _check_root(reads: Reads, held: Held, leaves: list[bytes]) -> None:
     if held.records is not held.actor:
-        renewed.check_originals(reads, held.deposit, held.actor)
+        renewed.check_originals(reads, held.deposit, held.actor.body["records_root"])
     if len(leaves) != held.records.body["count"]:
         raise MissingError(
             f"a deposit has {len(leaves)} of its {held.records.body['count']} records",
             "run `evault check`, and restore the vault from a backup that is not older",
         )
     if fields.records_root(leaves).hex() != held.records.body["records_root"]:
-        raise DamageError(
-            "a record's row is not what its depositor signed",
-            "run `evault check`, and restore the vault from a backup that is not older",
-        )
+        raise granted.not_as_signed()
 
 
-def _label(replica: Replica, held: Held, record: Record) -> Listed:
+def _label_of(replica: Replica, held: Held, record: Record) -> Listed:
     place = Place(ids.parse(replica.vault), held.deposit.case, held.deposit.id, record.id)
     secret = recordkeys.record_secret(held.secret, record.salt, place)
+    return _label(place, record, secret, held)
+
+
+def _granted_label(
+    replica: Replica, reads: Reads, deposit: Deposit, record: Record, at: int
+) -> Listed:
+    place = Place(ids.parse(replica.vault), deposit.case, deposit.id, record.id)
+    secret = granted.secret(replica, reads, deposit, record.id, at)
+    try:
+        return _label(place, record, secret, None)
+    except VerificationError:
+        # The row is what was deposited, the seal what was signed: whoever sealed it has lied.
+        raise granted.false(ids.show(record.id)) from None
+
+
+def _label(place: Place, record: Record, secret: bytes, held: Held | None) -> Listed:
     label = Fields.decrypt(
         recordkeys.label_key(secret, place), place.context(Label.LABEL_KEY), record.label
     )
     # A depositor may be anyone with a contact: what they signed is still only what they said.
     if set(label.values) != set(fields.LABEL_FIELDS) or not _is_label(label.values):
         raise VerificationError("a record's label does not have its fields")
-    return Listed(place, record, label, held)
+    return Listed(place, record, label, secret, held)
 
 
 def _is_label(values: Any) -> bool:
@@ -246,8 +271,7 @@ def open_record(listed: Listed, share: bytes, index: int) -> Opened:
         VerificationError: The share is false, or the record is damaged.
     """
     place, row = listed.place, listed.row
-    secret = recordkeys.record_secret(listed.held.secret, row.salt, place)
-    key = recordkeys.record_key(secret, share, place)
+    key = recordkeys.record_key(listed.secret, share, place)
     particulars = Fields.decrypt(
         recordkeys.particulars_key(key, place),
         place.context(Label.PARTICULARS_KEY),
@@ -290,7 +314,8 @@ def open_released(
     shares = identity.sealing.open(answer.sealed, Label.RELEASE, ids.parse(replica.vault), leaf)
     if len(shares) != 32 * len(records):
         raise GateError("the gate released another number of shares than it was asked for")
-    for number, listed in enumerate(find(replica, reads, [ids.parse(name) for name in records])):
+    names, at = [ids.parse(name) for name in records], gate.body["time"]
+    for number, listed in enumerate(find(replica, reads, names, at)):
         yield open_record(listed, shares[32 * number : 32 * number + 32], answer.index)
 
 

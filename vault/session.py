@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from keys.identity import Contact, Identity
-from vault import deposit, ids, intake, note, retrieve, statements
+from vault import deposit, granted, ids, intake, note, retrieve, statements
 from vault.audit import (
     Access,
     Exposure,
@@ -67,6 +67,7 @@ from vault.model import (
 from vault.note import ACCESS, AUTHORITY, LOGS, MAX_RECORDS, PURPOSES
 from vault.people import People
 from vault.proposals import Proposals
+from vault.recordgrants import Grants
 from vault.renewals import Renewals
 from vault.replica import Replica, fingerprint
 from vault.retrieve import Listed, Opened
@@ -118,6 +119,7 @@ class Session:
         self.people = People(self._client, self.proposals)
         self.casework = Casework(self._client, self.proposals)
         self.renewals = Renewals(self._client)
+        self.grants = Grants(self._client)
 
     # --- beginning ------------------------------------------------------------------------------
 
@@ -353,27 +355,36 @@ class Session:
     def records(self, case: str | None = None) -> Iterator[Listed]:
         """The labels of all records that this member may see, oldest first.
 
+        Those that were granted one by one are among them, if that was to this device too.
+
         Args:
             case: Only of this case.
 
         Raises:
             VerificationError, MissingError: One is damaged or missing.
-            DeniedError: This member does not hold the case that was asked for.
+            DeniedError: This member neither holds the case that was asked for, nor was granted any
+                record of it.
         """
-        if case is not None and not self._holds(case):
+        at = self.now()
+        if case is not None and not self._holds(case) and not self._granted(case, at):
             raise denied("not-holder")
         with self._client.view() as reads:
+            single = granted.readable(self.replica, reads, at)
             for found in reads.deposits():
                 name = self._case_of(found)
-                if (case is None or case == name) and self._holds(name):
+                if case not in {None, name}:
+                    continue
+                if self._holds(name):
                     held = retrieve.hold(self.replica, reads, found)
                     yield from retrieve.labels(self.replica, reads, held)
+                elif found.id in single:
+                    yield from retrieve.find(self.replica, reads, single[found.id], at)
 
     def record(self, record: str) -> Listed:
         """The label of one record.
 
         Raises:
-            DeniedError: This member does not hold its case.
+            DeniedError: This member neither holds its case nor was granted it.
             VerificationError, MissingError: It is damaged or missing.
         """
         return self.labels([record])[0]
@@ -382,17 +393,20 @@ class Session:
         """The labels of some records, in the order asked for; each deposit is verified once.
 
         Raises:
-            DeniedError: This member does not hold the case of one of them.
+            DeniedError: This member neither holds the case of one of them nor was granted it.
             VerificationError, MissingError: One is damaged or missing.
         """
-        names = [ids.parse(record) for record in records]
+        names, at = [ids.parse(record) for record in records], self.now()
         with self._client.view() as reads:
-            for name in names:
+            for record, name in zip(records, names, strict=True):
                 owner = reads.owner(name)
                 found = reads.deposit(owner[0]) if owner else None
-                if found is not None and not self._holds(self._case_of(found)):
+                if found is None:
+                    continue
+                case = self._case_of(found)
+                if not self.authority.may_open(self.member.id, case, [record], at):
                     raise denied("not-holder")
-            return retrieve.find(self.replica, reads, names)
+            return retrieve.find(self.replica, reads, names, at)
 
     def log(self) -> Iterator[Access]:
         """The access log, as far as this member can open it. See `vault.audit.accesses`."""
@@ -645,6 +659,9 @@ class Session:
 
     def _holds(self, case: str) -> bool:
         return self.authority.holds(self.member.id, case, self.now())
+
+    def _granted(self, case: str, at: int) -> bool:
+        return bool(self.authority.granted_records(self.member.id, case, at))
 
     def _titled(self, case: Case) -> Titled:
         held = self._holds(case.id)

@@ -121,17 +121,12 @@ def test_new_seals_take_the_place_of_the_old_ones(world: World) -> None:
 
 
 def test_what_a_destroyed_record_came_from_is_in_no_file(world: World) -> None:
-    """Salt, label, particulars, granted secrets and content are gone; the leaf is still there."""
+    """Salt, label, particulars and content are gone; the leaf is still there."""
     store = Store(world.path)
     record = ids.parse(world.stored[0].record)
     with store.read() as reads:
         row = reads.record(record)
         assert row is not None
-    grant = SealedSecret(record, bytes(20), bytes(32), b"a sealed secret of this record")
-    with store.write() as writes:
-        writes.add_record_grants([grant])
-    with store.read() as reads:
-        assert reads.record_grant(record, bytes(20)) == grant
     with store.blobs.open(row.blob) as file:
         file.seek(row.offset)
         content = file.read(row.content_size)
@@ -146,11 +141,36 @@ def test_what_a_destroyed_record_came_from_is_in_no_file(world: World) -> None:
         assert (blank.salt, blank.label, blank.particulars) == (bytes(32), b"", b"")
         assert blank.content_digest == row.content_digest
         assert reads.tombstones() == {record: 9}
-        assert reads.record_grant(record, bytes(20)) is None
     store.close()
     everything = raw(world.path) + b"".join(blob.read_bytes() for blob in world.blobs)
-    for gone in (row.salt, row.label, row.particulars, grant.seal, content[64:4096]):
+    for gone in (row.salt, row.label, row.particulars, content[64:4096]):
         assert gone not in everything
+
+
+def test_secrets_that_were_granted_go_one_by_one_or_with_their_statement(world: World) -> None:
+    """What is deleted is in no file; the others stay."""
+    store = Store(world.path)
+    rows = [
+        SealedSecret(bytes([which]) * 32, at, b"seal %d.%d" % (which, at) * 40, b"path")
+        for which in (1, 2)
+        for at in range(3)
+    ]
+    with store.write() as writes:
+        writes.add_record_grants(rows)
+    with store.read() as reads:
+        assert reads.granting() == [b"\x01" * 32, b"\x02" * 32]
+        assert [reads.record_grant(row.statement, row.position) for row in rows] == rows
+    with store.write() as writes:
+        writes.drop_record_grants(b"\x01" * 32, [0, 2, 9])
+        writes.drop_record_grants(b"\x02" * 32)
+    assert store.truncate_log()
+    with store.read() as reads:
+        assert reads.granting() == [b"\x01" * 32]
+        assert [reads.record_grant(row.statement, row.position) for row in rows] == [
+            row if row == rows[1] else None for row in rows
+        ]
+    store.close()
+    assert [row.seal in raw(world.path) for row in rows] == [row == rows[1] for row in rows]
 
 
 def test_an_older_vault_that_cannot_be_written_is_still_read(

@@ -100,7 +100,13 @@ def records_granted(authority: Authority, statement: Note, at: int) -> Authority
         raise DeniedError(f"{holder.name} holds this case already", reason="is-holder")
     _check_until(case, by, body["until"], at)
     granted = RecordsGrant(
-        holder.id, records, body["until"], authority.size, statement.id_hash, body["seals"]
+        holder.id,
+        records,
+        body["until"],
+        authority.size,
+        statement.id_hash,
+        body["seals"],
+        holder.devices,
     )
     kept = tuple(one for one in case.records.get(holder.id, ()) if one.holds(at))
     changed = replace(case, records={**case.records, holder.id: (*kept, granted)})

@@ -25,7 +25,7 @@ PURPOSE = click.Choice(list(PURPOSES))
     "list",
     cls=Command,
     help=_(
-        """List the evidence of the cases that you hold.
+        """List the evidence of the cases that you hold, and single records that you were granted.
 
         The first characters of a record's id are enough for `show`, `view` and `get`.
         """
@@ -50,7 +50,7 @@ def list_records(call: Call, *, case: str | None) -> None:
                     seen["title"] or "",
                     seen["name"],
                     size(seen["size"]),
-                    moment(listed.held.gate.body["time"])[:10],
+                    moment(listed.held.gate.body["time"])[:10] if listed.held else _("(unknown)"),
                     cases[seen["case"]] if case is None else "",
                 )
         if call.json:
@@ -58,6 +58,8 @@ def list_records(call: Call, *, case: str | None) -> None:
         short = shorten(session, list(rows))
         heads = [_("Record"), _("Title"), _("Name"), _("Size"), _("Stored"), _("Case")]
         table = [(short[record], *cells) for record, cells in rows.items()]
+        if not rows:
+            call.out.note(_empty(session, only))
         call.out.table(heads, table, fold=(1, 2, 5))
         text = ngettext("{count} record, {size}", "{count} records, {size}", count)
         call.out.say(text, count=count, size=size(total))
@@ -162,10 +164,27 @@ def _label(listed: Listed) -> dict[str, Any]:
     }
 
 
+def _empty(session: Session, case: str | None) -> str:
+    """Why somebody sees nothing."""
+    if case is not None:
+        return _("there is nothing in this case yet that you can see")
+    if any(one.here is False for one in session.grants.granted(session.member.id)):
+        return _("what you were granted was sealed to other devices of yours: ask for it again")
+    if any(
+        session.authority.holds(session.member.id, c.id, session.now()) for c in session.cases()
+    ):
+        return _("there is nothing in the cases that you hold yet")
+    return _("you hold no case, and no record is granted to you now: ask an advocate")
+
+
 def _origin(session: Session, listed: Listed) -> dict[str, Any]:
     from vault.intake import moment as rfc3339
 
     held = listed.held
+    if held is None:
+        # Whoever was granted single records cannot open the deposit's entry.
+        nobody = dict.fromkeys(("deposited_by", "deposited_by_name", "deposited_at", "entry"))
+        return {**nobody}
     member = session.authority.ever(held.actor.device)
     return {
         "deposited_by": member.id if member else held.actor.device,
@@ -181,11 +200,13 @@ def _particulars(opened: Opened) -> dict[str, Any]:
 
 def _tell(call: Call, session: Session, seen: Mapping[str, Any]) -> None:
     case = case_words(session.find_case(seen["case"]))
-    stored = _("{time} by {name}, entry {entry} of the access log").format(
-        time=seen["deposited_at"].replace("T", " "),
-        name=seen["deposited_by_name"],
-        entry=seen["entry"],
-    )
+    stored = _("when and by whom is unknown to you: you do not hold the case")
+    if seen["deposited_at"] is not None:
+        stored = _("{time} by {name}, entry {entry} of the access log").format(
+            time=seen["deposited_at"].replace("T", " "),
+            name=seen["deposited_by_name"],
+            entry=seen["entry"],
+        )
     call.out.rows(
         [
             (_("Record"), seen["record"]),

@@ -36,7 +36,7 @@ from vault.errors import (
     RolledBackError,
     StaleError,
 )
-from vault.gate import deposits, releases, renewals
+from vault.gate import deposits, grants, releases, renewals
 from vault.log import checkpoint, entry, merkle, proof
 from vault.log.checkpoint import Checkpoint
 from vault.log.entry import Entry
@@ -170,10 +170,14 @@ class Gate:
             turn = Turn(self, writes, actor, parsed, rows, at)
             self.replica.catch_up(writes)
             self._check_new(writes, actor)
+            after = self.replica.authority
             if actor.kind in STATEMENTS:
-                answer = self._state(writes, actor, parsed, at)
+                answer, after = self._state(turn)
             else:
                 answer = self._act(turn)
+            # Whatever it was: what a right has opened goes when the right has ended.
+            if grants.sweep(writes, self.replica.authority, after, at):
+                turn.after.append(self._truncate)
         # It is done and logged: what is only tidied up can wait for the next act if it fails.
         for finish in turn.after:
             with suppress(BusyError, FileError):
@@ -182,18 +186,26 @@ class Gate:
 
     # --- statements -----------------------------------------------------------------------------
 
-    def _state(self, writes: Writes, actor: Note, message: Message, at: int) -> Answer:
-        if message.details:
+    def _state(self, turn: Turn) -> tuple[Answer, Authority]:
+        """The answer to a statement, and the authority after it."""
+        writes, actor, message = turn.writes, turn.actor, turn.message
+        if message.details or turn.rows is not None:
             raise MalformedError("a statement comes with nothing beside it")
         before = self.replica.authority
-        gate = self._gate_note(before, AUTHORITY, actor, _Verdict("done", at))
+        gate = self._gate_note(before, AUTHORITY, actor, _Verdict("done", turn.at))
+        seals: list[bytes] = []
         try:
             after = apply(before, actor, gate)
+            if actor.kind == "records-granted":
+                seals = grants.check(writes, after, actor, message)
         except DeniedError as error:
-            verdict = _Verdict("refused", at, error.reason)
-            return self.append_access(writes, actor, message, verdict, case=None)
+            verdict = _Verdict("refused", turn.at, error.reason)
+            return self.append_access(writes, actor, message, verdict, case=None), before
         raw = seal_statement(before, after, actor, gate, message.tag)
-        return self._append(writes, AUTHORITY, raw, actor, gate, after)
+        answer = self._append(writes, AUTHORITY, raw, actor, gate, after)
+        if seals:
+            grants.keep(writes, actor, seals)
+        return answer, after
 
     # --- acts -----------------------------------------------------------------------------------
 
@@ -293,6 +305,9 @@ class Gate:
         path = proof.inclusion(grown.size - 1, grown.size, lambda *at: writes.node(log, *at))
         return Answer(grown.size - 1, raw, gate.signed, tuple(path), signed)
 
+    def _truncate(self) -> None:
+        self.store.truncate_log()
+
     def _gate_note(self, authority: Authority, log: str, actor: Note, verdict: _Verdict) -> Note:
         return gate_note(
             self._identity,
@@ -367,7 +382,7 @@ def found(
             writes.set_head(log, checkpoint.sign(signing, head, at))
 
 
-_WITH_MORE = {"deposit", "rekey", "re-encrypt", "confirmation"}
+_WITH_MORE = {"deposit", "rekey", "re-encrypt", "confirmation", "records-granted"}
 """Kinds of messages that come with attachments or rows: their handlers look at them."""
 
 _HANDLERS: dict[str, Callable[[Turn], Answer]] = {

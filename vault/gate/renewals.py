@@ -16,6 +16,7 @@ from keys.errors import VerificationError
 from vault import fields, ids, note
 from vault.authority import approvals
 from vault.errors import MalformedError, StaleError
+from vault.gate import grants
 from vault.gate.deposits import batches, check_recipients, check_seals, gate_secret
 from vault.kinds import RENEWALS
 from vault.log import entry, merkle
@@ -168,8 +169,8 @@ def confirm(turn: Turn) -> Answer:
     answer = turn.append("done", public=public_of(turn.actor))
     made = turn.actor.body["entry"]
     # Secrets of single records that were granted opened the old rows: they open nothing now.
-    renewed = [record.id for _, record, _ in turn.writes.next_records(made)]
-    turn.writes.drop_record_grants(records=renewed)
+    renewed = {ids.show(record.id) for _, record, _ in turn.writes.next_records(made)}
+    grants.forget(turn.writes, turn.authority, renewed)
     turn.writes.confirm_renewals(made, answer.index)
     _forget(turn, turn.writes.confirm_next_records(made))
     return answer

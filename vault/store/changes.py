@@ -43,15 +43,12 @@ ORIGIN_SIZE = 136
 
 _grant, _renewal, _next = tables.record_grant.c, tables.renewal.c, tables.record_next.c
 
-_GRANTS_OF_DEVICE = select(tables.record_grant).where(_grant.device == bindparam("device"))
-_GRANTS_OF_STATEMENT = (
-    select(tables.record_grant)
-    .where(_grant.statement == bindparam("statement"))
-    .order_by(_grant.record, _grant.device)
-)
 _GRANT = select(tables.record_grant).where(
-    _grant.record == bindparam("record"), _grant.device == bindparam("device")
+    _grant.statement == bindparam("statement"), _grant.position == bindparam("at")
 )
+_GRANTED = select(_grant.statement).distinct().order_by(_grant.statement)
+_DROP_GRANTS = delete(tables.record_grant).where(_grant.statement == bindparam("of"))
+_DROP_GRANT = _DROP_GRANTS.where(_grant.position == bindparam("at"))
 _REQUEST = select(tables.request).where(tables.request.c.note_id == bindparam("note_id"))
 _RENEWALS = (
     select(tables.renewal)
@@ -147,21 +144,14 @@ class ChangeReads:
 
     # --- single records that were granted --------------------------------------------------------
 
-    def grants_of_device(self, device: bytes) -> Iterator[SealedSecret]:
-        """The secrets of single records that are sealed to a device (20 bytes)."""
-        for row in self._connection.execute(_GRANTS_OF_DEVICE, {"device": device}):
-            yield sealed_of(row)
-
-    def grants_of_statement(self, statement: bytes) -> list[SealedSecret]:
-        """All secrets that a statement (note-id hash, 32 bytes) granted, ordered by record and
-        device."""
-        rows = self._connection.execute(_GRANTS_OF_STATEMENT, {"statement": statement})
-        return [sealed_of(row) for row in rows]
-
-    def record_grant(self, record: bytes, device: bytes) -> SealedSecret | None:
-        """The secret of one record for one device."""
-        row = self._connection.execute(_GRANT, {"record": record, "device": device}).first()
+    def record_grant(self, statement: bytes, position: int) -> SealedSecret | None:
+        """A secret that a statement (note-id hash, 32 bytes) granted, by its place among them."""
+        row = self._connection.execute(_GRANT, {"statement": statement, "at": position}).first()
         return None if row is None else sealed_of(row)
+
+    def granting(self) -> list[bytes]:
+        """The statements that secrets are stored of."""
+        return [bytes(statement) for statement in self._connection.execute(_GRANTED).scalars()]
 
     # --- requests -------------------------------------------------------------------------------
 
@@ -270,46 +260,29 @@ class ChangeWrites(ChangeReads):
     # --- single records that were granted --------------------------------------------------------
 
     def add_record_grants(self, rows: Sequence[SealedSecret]) -> None:
-        """Store secrets of single records; one that stood there for the same device goes."""
+        """Store secrets of single records."""
         for start in range(0, len(rows), BATCH):
-            batch = rows[start : start + BATCH]
-            self._connection.execute(
-                delete(tables.record_grant).where(
-                    _grant.record == bindparam("of"), _grant.device == bindparam("to")
-                ),
-                [{"of": row.record, "to": row.device} for row in batch],
-            )
             self._connection.execute(
                 insert(tables.record_grant),
                 [
                     {
-                        "record": row.record,
-                        "device": row.device,
                         "statement": row.statement,
+                        "position": row.position,
                         "seal": row.seal,
+                        "path": row.path,
                     }
-                    for row in batch
+                    for row in rows[start : start + BATCH]
                 ],
             )
 
-    def drop_record_grants(
-        self,
-        *,
-        statements: Iterable[bytes] = (),
-        devices: Iterable[bytes] = (),
-        records: Iterable[bytes] = (),
-    ) -> None:
-        """Delete the secrets that some statements granted, of some devices, or of some records."""
-        for column, values in (
-            (_grant.statement, statements),
-            (_grant.device, devices),
-            (_grant.record, records),
-        ):
-            rows = [{"value": value} for value in values]
-            if rows:
-                self._connection.execute(
-                    delete(tables.record_grant).where(column == bindparam("value")), rows
-                )
+    def drop_record_grants(self, statement: bytes, positions: Iterable[int] | None = None) -> None:
+        """Delete the secrets that a statement granted: all of them, or those at some places."""
+        if positions is None:
+            self._connection.execute(_DROP_GRANTS, {"of": statement})
+            return
+        rows = [{"of": statement, "at": at} for at in positions]
+        if rows:
+            self._connection.execute(_DROP_GRANT, rows)
 
     # --- requests -------------------------------------------------------------------------------
 
@@ -487,12 +460,13 @@ class ChangeWrites(ChangeReads):
     def destroy_record(self, record: bytes, entry: int) -> None:
         """Take away what a record's keys, label and particulars come from; its leaf stays.
 
+        Secrets of it that were granted go by `vault.gate.grants.forget`, which can tell which.
+
         Args:
             record: Its 16-byte id.
             entry: The index of the entry that says so.
         """
         self._connection.execute(_BLANK, {"of": record})
-        self.drop_record_grants(records=[record])
         self._connection.execute(
             delete(tables.record_next).where(_next.id == bindparam("of")), {"of": record}
         )

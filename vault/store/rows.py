@@ -93,7 +93,7 @@ def renewal_of(row: Any) -> Renewal:
 
 def sealed_of(row: Any) -> SealedSecret:
     """A sealed secret from its row."""
-    return SealedSecret(bytes(row.record), bytes(row.device), bytes(row.statement), bytes(row.seal))
+    return SealedSecret(bytes(row.statement), row.position, bytes(row.seal), bytes(row.path))
 
 
 def named(names: tuple[str, ...], number: int) -> str:

@@ -136,14 +136,13 @@ record = Table(
 record_grant = Table(
     "record_grant",
     metadata,
-    Column("record", _Bytes(16), primary_key=True),
-    Column("device", _Bytes(20), primary_key=True),
-    Column("statement", _Bytes(32), nullable=False),
+    Column("statement", _Bytes(32), primary_key=True),
+    Column("position", _Number, primary_key=True, autoincrement=False),
     Column("seal", _Bytes, nullable=False),
-    Index("record_grant_device", "device"),
-    Index("record_grant_statement", "statement"),
+    Column("path", _Bytes, nullable=False),
 )
-"""Secrets of single records, sealed to a device; `statement` is the note-id hash of the grant."""
+"""Secrets of single records, sealed to devices; `statement` is the note-id hash of the grant. Which
+record and whose device stands in the statement alone: a seized disk tells only how many."""
 
 request = Table(
     "request",
