@@ -191,6 +191,45 @@ def left_over(authority: Authority, reads: Reads) -> Iterator[bytes]:
     yield from (statement for statement in reads.granting() if statement not in known)
 
 
+@dataclass(frozen=True, slots=True)
+class _Renewed:
+    """A deposit's records after they were encrypted anew: their root, and since which entry."""
+
+    root: str
+    since: int
+
+
+def _renewed(replica: Replica, reads: Reads, deposit: Deposit) -> _Renewed | None:
+    """The last re-encryption of a deposit that was confirmed, as far as everyone can tell.
+
+    Raises:
+        DamageError: The log does not say so.
+    """
+    found = None
+    for row in reads.renewals_of(deposit.id):
+        if row.state != CONFIRMED:
+            continue
+        said = _public(replica, reads, row.entry).get("reencrypted")
+        if said is None:
+            continue
+        by = _public(replica, reads, row.confirmed).get("confirms")
+        if said["id"] != deposit.id.hex() or by != row.entry:
+            raise DamageError("a deposit's records are others than the log says")
+        found = _Renewed(said["records_root"], row.confirmed)
+    return found
+
+
+def _outdated(replica: Replica, granted: RecordsGrant, again: _Renewed | None) -> bool:
+    """Whether records were encrypted anew after they were granted."""
+    # The gate's note beside the statement says how long the access log was then.
+    then = replica.at(granted.index + 1).access_size
+    return again is not None and again.since >= then
+
+
+def _public(replica: Replica, reads: Reads, index: int) -> dict[str, Any]:
+    return entry.parse(replica.consistent_entry(reads, ACCESS, index)).public
+
+
 def _open(replica: Replica, granted: RecordsGrant, place: Place, stored: SealedSecret) -> bytes:
     device, name = replica.keyring.device, ids.show(place.record)
     try:
