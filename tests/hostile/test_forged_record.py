@@ -34,7 +34,7 @@ def world(tmp_path: Path) -> World:
 def forge(world: World) -> Record:
     """The small record with other content, under its true keys and consistent in itself."""
     with world.session("ana") as ana, ana.store.read() as reads:
-        (listed,) = find(ana.replica, reads, [ids.parse(world.stored[0].record)])
+        (listed,) = find(ana.replica, reads, [ids.parse(world.stored[0].record)], ana.now())
         place, row = listed.place, listed.held.deposit
         gate = ana.replica.keyring.need(ana.authority, GATE, row.gate_epoch)
         gate_secret = open_secret(

@@ -112,7 +112,7 @@ def test_what_is_not_there_is_missing(world: World) -> None:
     """A record without a row, and one whose deposit has none, are missing and no crash."""
     record = ids.parse(world.stored[0].record)
     with looking(world) as (ben, reads, _), pytest.raises(MissingError, match="record is missing"):
-        retrieve.find(ben.replica, reads, [bytes(16)])
+        retrieve.find(ben.replica, reads, [bytes(16)], ben.now())
     with world.database() as database:
         database.execute("PRAGMA foreign_keys=OFF")
         database.execute("delete from deposit")
@@ -121,7 +121,7 @@ def test_what_is_not_there_is_missing(world: World) -> None:
         ben.store.read() as reads,
         pytest.raises(MissingError, match="deposit is missing"),
     ):
-        retrieve.find(ben.replica, reads, [record])
+        retrieve.find(ben.replica, reads, [record], ben.now())
 
 
 def test_a_record_is_found_only_at_its_place(world: World) -> None:
@@ -130,7 +130,7 @@ def test_a_record_is_found_only_at_its_place(world: World) -> None:
         database.execute("update record set position = 7 where position = 1")
     record = ids.parse(world.stored[1].record)
     with looking(world) as (ben, reads, _), pytest.raises(DamageError, match="at its place"):
-        retrieve.find(ben.replica, reads, [record])
+        retrieve.find(ben.replica, reads, [record], ben.now())
 
 
 def test_a_deposit_that_lost_a_record_tells_how_many(world: World) -> None:
@@ -139,7 +139,7 @@ def test_a_deposit_that_lost_a_record_tells_how_many(world: World) -> None:
         database.execute("delete from record where position = 1")
     record = ids.parse(world.stored[0].record)
     with looking(world) as (ben, reads, _), pytest.raises(MissingError, match="1 of its 2"):
-        retrieve.find(ben.replica, reads, [record])
+        retrieve.find(ben.replica, reads, [record], ben.now())
 
 
 FALSE: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
