@@ -172,6 +172,17 @@ def test_when_the_right_ends_the_sealed_secrets_are_gone(
         assert seen(eva) == kept
 
 
+def test_they_are_gone_while_the_vault_is_still_open(world: World) -> None:
+    """Also from what the database keeps beside itself until somebody tidies up."""
+    grant(world, 0)
+    with world.database() as database:
+        ((seal,),) = database.execute("select seal from record_grant").fetchall()
+    with world.session("ana") as ana:
+        assert seal in stored(world)
+        ana.casework.revoke(world.case, identity("carla").device)
+        assert seal not in stored(world)
+
+
 def add(world: World, name: str) -> bool:
     """Add an attorney who joins."""
     with world.session("ana") as ana:
