@@ -380,7 +380,7 @@ def test_who_has_no_right_to_a_record_learns_nothing_of_its_damage(world: World)
     """A refusal comes first, so that it can stand in the log."""
     grant(world, 0)
     (other,) = names(world, 2)
-    change(world, "update record set leaf = ? where id = ?", bytes(32), ids.parse(other))
+    change(world, "update record set label = ? where id = ?", bytes(32), ids.parse(other))
     with world.session("carla") as carla, pytest.raises(DeniedError):
         carla.record(other)
 

@@ -151,7 +151,7 @@ class Boxes:
             return []
         if actor.kind == "request":
             self._asked[actor.body["id"]] = actor.device
-        if actor.kind in {"request", "release"}:
+        if actor.kind in {"request", "release", "receipt"}:
             return [actor.device]
         asked = self._asked.get(actor.body.get("answers", ""))
         return [] if asked is None or asked not in authority.devices else [asked]
