@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from keys.identity import Identity
 from vault.model import Role
 from vault.session import Session
+from vault.store import Store
 
 STEPS = [0]
 last = int(sys.argv[3]) if len(sys.argv) > 3 else -1
@@ -50,6 +51,13 @@ event.listen(Engine, "commit", lambda _connection: step())
 event.listen(Engine, "before_cursor_execute", lambda *_: step())
 
 root = Path(sys.argv[1])
+if sys.argv[2] == "migrate":
+    store = Store(root)
+    with store.write():
+        pass
+    store.close()
+    print(STEPS[0])
+    sys.exit()
 name = "ben" if sys.argv[2] == "get" else "ana"
 identity = Identity(bytes.fromhex((root / f"{name}.seed").read_text()), name)
 with Session.open(root / "vault", identity, root / "homes" / name) as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,9 +116,10 @@ def test_new_seals_take_the_place_of_the_old_ones(world: World) -> None:
         assert governing is not None
         assert (governing.state, governing.case_seal, governing.confirmed) == (CONFIRMED, b"", 8)
         assert reads.pending_renewals() == []
+    everything = raw(world.path)
     store.close()
-    assert old.case_seal not in raw(world.path)
-    assert old.gate_seal not in raw(world.path)
+    assert old.case_seal not in everything
+    assert old.gate_seal not in everything
 
 
 def test_what_a_destroyed_record_came_from_is_in_no_file(world: World) -> None:
@@ -141,8 +143,9 @@ def test_what_a_destroyed_record_came_from_is_in_no_file(world: World) -> None:
         assert (blank.salt, blank.label, blank.particulars) == (bytes(32), b"", b"")
         assert blank.content_digest == row.content_digest
         assert reads.tombstones() == {record: 9}
-    store.close()
+    # Before anybody closes it: that alone would empty the write-ahead log.
     everything = raw(world.path) + b"".join(blob.read_bytes() for blob in world.blobs)
+    store.close()
     for gone in (row.salt, row.label, row.particulars, content[64:4096]):
         assert gone not in everything
 
@@ -197,3 +200,70 @@ def test_an_older_vault_that_cannot_be_written_is_still_read(
     with pytest.raises(ReadOnlyError), again.write():
         pass
     again.close()
+
+
+def test_what_was_settled_is_not_settled_again(world: World) -> None:
+    """Neither dropped nor confirmed seals, which are empty by now, come to stand in a deposit."""
+    store = Store(world.path)
+    with store.read() as reads:
+        (old,) = reads.deposits()
+    with store.write() as writes:
+        writes.add_renewals([Renewal(7, 0, old.id, bytes(32), WAITING, 2, 3, b"C", b"G")])
+        writes.drop_renewals(7)
+        writes.confirm_renewals(7, 8)
+        assert writes.deposits() == [old]
+        assert writes.governing(old.id) is None
+        writes.add_renewals([Renewal(9, 0, old.id, bytes(32), WAITING, 2, 3, b"C", b"G")])
+        writes.confirm_renewals(9, 10)
+        writes.confirm_renewals(9, 11)
+        (now,) = writes.deposits()
+        assert (now.case_seal, now.gate_seal) == (b"C", b"G")
+        governing = writes.governing(old.id)
+        assert governing is not None
+        assert governing.confirmed == 10
+    store.close()
+
+
+def test_a_blob_of_which_only_zeros_are_left_is_not_needed(world: World) -> None:
+    """A destroyed record keeps no blob; one that waits for its confirmation does."""
+    store = Store(world.path)
+    small, large = (ids.parse(stored.record) for stored in world.stored)
+    with store.read() as reads:
+        rows = {name: reads.record(name) for name in (small, large)}
+    kept, gone = rows[small], rows[large]
+    assert kept is not None
+    assert gone is not None
+    with store.write() as writes:
+        assert writes.blob_used(gone.blob)
+        writes.destroy_record(large, 9)
+        assert not writes.blob_used(gone.blob)
+        assert writes.blob_used(kept.blob)
+        (deposit,) = writes.deposits()
+        again = replace(kept, blob=b"n" * 16)
+        writes.add_next_records(10, deposit.id, [(0, again, bytes(32))])
+        assert writes.blob_used(b"n" * 16)
+        # Nothing names the old blob any more once the new one has taken its place.
+        assert writes.confirm_next_records(10) == [kept.blob]
+        assert writes.blob_used(b"n" * 16)
+    store.close()
+
+
+def test_a_pack_goes_though_one_of_its_records_was_destroyed(world: World) -> None:
+    """Else the old bytes of all the others would stay for ever beside its zeros."""
+    store = Store(world.path)
+    (world.root / "pair").mkdir()
+    for name in "ab":
+        (world.root / "pair" / name).write_bytes(name.encode())
+    with world.session("ana") as ana:
+        first, second = ana.add([world.root / "pair"], world.case)
+    with store.write() as writes:
+        deposit = writes.deposits()[-1]
+        rows = [writes.record(ids.parse(stored.record)) for stored in (first, second)]
+        a, b = rows
+        assert a is not None
+        assert b is not None
+        assert a.blob == b.blob
+        writes.destroy_record(a.id, 9)
+        writes.add_next_records(10, deposit.id, [(1, replace(b, blob=b"n" * 16), bytes(32))])
+        assert writes.confirm_next_records(10) == [b.blob]
+    store.close()

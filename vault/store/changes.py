@@ -87,7 +87,14 @@ _NEXT_OF = (
     .order_by(_next.position)
     .limit(BATCH)
 )
-_NEXT_BLOB = select(_next.id).where(_next.blob == bindparam("blob")).limit(1)
+_GONE = select(tables.tombstone.c.record)
+_BLOB_USED, _BLOB_WAITS = (
+    select(table.c.id)
+    # Of a destroyed record the blob has nothing any more but zeros.
+    .where(table.c.blob == bindparam("blob"), table.c.id.not_in(_GONE))
+    .limit(1)
+    for table in (tables.record, tables.record_next)
+)
 _ORIGIN = select(tables.record_origin.c.origin).where(
     tables.record_origin.c.record == bindparam("record")
 )
@@ -237,9 +244,13 @@ class ChangeReads:
                 raise DamageError("the vault's database has a value of the wrong kind")
             yield bytes(row.id), origin, bytes(row.fields_root), bytes(row.leaf)
 
-    def blob_waits(self, blob: bytes) -> bool:
-        """Whether a record that waits for its confirmation names this blob."""
-        return self._connection.execute(_NEXT_BLOB, {"blob": blob}).first() is not None
+    def blob_used(self, blob: bytes) -> bool:
+        """Whether a record that is not destroyed names this blob, or one that waits for its
+        confirmation."""
+        return any(
+            self._connection.execute(query, {"blob": blob}).first() is not None
+            for query in (_BLOB_USED, _BLOB_WAITS)
+        )
 
     # --- destruction ----------------------------------------------------------------------------
 
@@ -339,7 +350,10 @@ class ChangeWrites(ChangeReads):
             confirmed: The entry that confirms them.
         """
         batch: list[Renewal] = []
-        for row in list(self.renewals(entry)):
+        for row in self.renewals(entry):
+            # What was confirmed or dropped has no seals any more to put anywhere.
+            if row.state != WAITING:
+                continue
             batch.append(row)
             if len(batch) == BATCH:
                 self._reseal(batch)
@@ -447,13 +461,7 @@ class ChangeWrites(ChangeReads):
         return {bytes(blob) for blob in self._connection.execute(query, {"of": record}).scalars()}
 
     def _unnamed(self, blobs: Iterable[bytes]) -> list[bytes]:
-        counted = select(func.count()).where(tables.record.c.blob == bindparam("blob"))
-        return [
-            blob
-            for blob in blobs
-            if not self._connection.execute(counted, {"blob": blob}).scalar_one()
-            and not self.blob_waits(blob)
-        ]
+        return [blob for blob in blobs if not self.blob_used(blob)]
 
     # --- destruction ----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ Statements are built once; rows come and go in batches, so memory does not grow 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.schema import CreateTable
@@ -95,7 +96,7 @@ _RECORD_IDS = select(tables.record.c.id).where(
 )
 _STRAYS = select(func.count()).where(tables.record.c.deposit.not_in(select(tables.deposit.c.id)))
 _COUNT = select(func.count()).select_from(tables.record)
-_BLOB_USED = select(tables.record.c.id).where(tables.record.c.blob == bindparam("blob")).limit(1)
+_ADDED_ALREADY = text("SELECT 1 FROM main.sqlite_master WHERE name = 'tombstone'")
 
 _ADD_ENTRY = insert(tables.log_entry)
 _ADD_NODES = insert(tables.log_node)
@@ -247,11 +248,6 @@ class Reads(ChangeReads):
         """How many records belong to no deposit."""
         return int(self._connection.execute(_STRAYS).scalar_one())
 
-    def blob_used(self, blob: bytes) -> bool:
-        """Whether a record names this blob, or one that waits for its confirmation."""
-        used = self._connection.execute(_BLOB_USED, {"blob": blob}).first()
-        return used is not None or self.blob_waits(blob)
-
     def sound(self) -> list[str]:
         """What the database says of its own pages and keys; nothing if they are sound."""
         rows = self._connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars().all()
@@ -351,6 +347,7 @@ class Store:
         self.blobs = Blobs(path / "blobs")
         # An older vault is read as it is, and changed by the first who writes.
         self._older = not fresh and folder.version(path) < folder.FORMAT
+        self._shadowed = self._older
         self._engine = _engine(path / _DATABASE, older=self._older)
 
     @classmethod
@@ -409,7 +406,15 @@ class Store:
         Raises:
             BusyError, DamageError, FileError: as the database has it.
         """
-        with _translated(), self._engine.connect() as connection, connection.begin():
+        with _translated(), ExitStack() as stack:
+            connection = stack.enter_context(self._engine.connect())
+            stack.enter_context(connection.begin())
+            if self._shadowed and connection.execute(_ADDED_ALREADY).first() is not None:
+                # Somebody else has written meanwhile: what they wrote is not to be overlooked.
+                stack.close()
+                self._unshadow(_engine(self.path / _DATABASE))
+                connection = stack.enter_context(self._engine.connect())
+                stack.enter_context(connection.begin())
             yield Reads(connection)
 
     @contextmanager
@@ -448,26 +453,37 @@ class Store:
     def truncate_log(self) -> bool:
         """Write all of the write-ahead log into the database and empty it: what was overwritten or
         deleted is then in neither. False if another reader kept it from that."""
-        with _translated(), self._engine.connect() as connection:
-            # Outside of a transaction, which the engine would else have begun.
-            raw = connection.connection.driver_connection
-            if raw is None:
-                return False
-            busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            return not busy
+        with _translated():
+            # Outside of a transaction, which would keep the log itself.
+            connection = self._engine.connect().execution_options(evault_outside=True)
+            with connection:
+                busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+                return not busy
 
     def _migrate(self) -> None:
         """Bring a vault of format 1 to this one: tables are added, nothing else changes.
 
         A kill in between leaves the old format with tables that it does not look at.
         """
-        self._engine.dispose()
         engine = _engine(self.path / _DATABASE)
-        connection = engine.connect().execution_options(evault_write=True)
-        with connection, connection.begin():
-            tables.metadata.create_all(connection, tables.ADDED)
-        folder.write_format(self.path)
-        self._engine, self._older = engine, False
+        try:
+            with engine.connect().execution_options(evault_write=True) as connection:
+                with connection.begin():
+                    tables.metadata.create_all(connection, tables.ADDED)
+                # Under the lock: two who do it at once would write the same file.
+                with connection.begin():
+                    if folder.version(self.path) < folder.FORMAT:
+                        folder.write_format(self.path)
+        except BaseException:
+            engine.dispose()
+            raise
+        self._unshadow(engine)
+        self._older = False
+
+    def _unshadow(self, engine: Engine) -> None:
+        """Go on with connections that see all tables of the file."""
+        self._engine.dispose()
+        self._engine, self._shadowed = engine, False
 
 
 def _engine(path: Path, *, older: bool = False) -> Engine:
@@ -494,8 +510,10 @@ def _engine(path: Path, *, older: bool = False) -> Engine:
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
         # A writer takes the lock at once: two that read first and write later could deadlock.
-        write = connection.get_execution_options().get("evault_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get("evault_outside", False):
+            write = options.get("evault_write", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
 

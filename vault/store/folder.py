@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from vault.errors import FileError, MalformedError, NetworkFolderError, NoVaultError
@@ -44,11 +45,16 @@ def create(path: Path) -> None:
 def write_format(path: Path) -> None:
     """Declare the folder a vault of this version: the last step of making or changing one."""
     fresh = path / (_FORMAT_FILE + ".new")
-    with fresh.open("wb") as file:
-        file.write(f"evault vault {FORMAT}\n".encode())
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path / _FORMAT_FILE)
+    try:
+        with fresh.open("wb") as file:
+            file.write(f"evault vault {FORMAT}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path / _FORMAT_FILE)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
