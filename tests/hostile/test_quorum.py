@@ -165,6 +165,20 @@ def test_two_stewards_for_a_device_of_a_third(kind: str) -> None:
     assert len(after.stewards(NOW)) == 2
 
 
+def test_what_is_there_is_not_lost() -> None:
+    """A restore is declared of what is not there: more of a log, or another history of it."""
+    world = kit.peopled()
+    here, known = world.position.body(), world.authority.access_size
+
+    def lost(size: int, **authority: Any) -> dict[str, Any]:
+        return {"authority": {**here, **authority}, "access": {"size": size, "root": "00" * 32}}
+
+    world.refuses("no-change", "restore-declared", "sol", lost=lost(known))
+    for said in (lost(known + 1), lost(known, root="00" * 32), lost(0, size=here["size"] + 1)):
+        after = world.copy().does("restore-declared", "sol", lost=said)
+        assert after.restores == (said,)
+
+
 # --- proposals --------------------------------------------------------------------------------
 
 

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from vault.authority.parts import (
     member,
-    need,
     new_contact,
     person,
     roles_of,
@@ -36,12 +35,12 @@ _Found = TypeVar("_Found")
 def member_added(authority: Authority, statement: Note, at: int) -> Authority:
     """A steward adds somebody, with the keys that their roles ask for."""
     body = statement.body
-    need(authority, statement, Role.STEWARD)
+    people = signers(authority, statement, at)
     if body["epochs"]:
         raise MalformedError("a member is added without new epochs")
     contact = new_contact(authority, body["contact"])
     roles = roles_of(body["roles"])
-    need_stewards(authority, signers(authority, statement, at))
+    need_stewards(authority, people)
     added = Member(contact.device, contact.name, roles, (), authority.size)
     after = with_device(authority, added, contact)
     if body["wraps"] is None:
@@ -59,9 +58,9 @@ def member_added(authority: Authority, statement: Note, at: int) -> Authority:
 def roles_set(authority: Authority, statement: Note, at: int) -> Authority:
     """Stewards give somebody other roles."""
     body = statement.body
-    need(authority, statement, Role.STEWARD)
+    people = signers(authority, statement, at)
     found, roles = person(authority, body["member"]), roles_of(body["roles"])
-    need_stewards(authority, signers(authority, statement, at))
+    need_stewards(authority, people)
     if roles == found.roles:
         raise DeniedError(f"{found.name} has these roles already", reason="no-change")
     if Role.AUDITOR in roles and found.id in authority.held:
@@ -78,9 +77,9 @@ def roles_set(authority: Authority, statement: Note, at: int) -> Authority:
 
 def member_removed(authority: Authority, statement: Note, at: int) -> Authority:
     """Stewards remove somebody: all rights end, and what is sealed from now on is not for them."""
-    need(authority, statement, Role.STEWARD)
+    people = signers(authority, statement, at)
     found = member(authority, statement.body["member"])
-    need_stewards(authority, signers(authority, statement, at))
+    need_stewards(authority, people)
     gone = {name: authority.devices[name] for name in found.devices}
     after = replace(
         authority,
@@ -202,8 +201,8 @@ def device_revoked(authority: Authority, statement: Note, at: int) -> Authority:
 def vault_policy_set(authority: Authority, statement: Note, at: int) -> Authority:
     """Stewards decide how many of them must sign for membership."""
     wanted = statement.body["policy"]["stewards"]
-    need(authority, statement, Role.STEWARD)
-    need_stewards(authority, signers(authority, statement, at))
+    people = signers(authority, statement, at)
+    need_stewards(authority, people)
     if wanted == authority.stewards_needed:
         raise DeniedError("the vault's policy is this already", reason="no-change")
     after = replace(authority, stewards_needed=wanted)
@@ -214,8 +213,8 @@ def vault_policy_set(authority: Authority, statement: Note, at: int) -> Authorit
 def restore_declared(authority: Authority, statement: Note, at: int) -> Authority:
     """Stewards say that an older copy was put back, and what was lost by it."""
     lost = statement.body["lost"]
-    need(authority, statement, Role.STEWARD)
-    need_stewards(authority, signers(authority, statement, at))
+    people = signers(authority, statement, at)
+    need_stewards(authority, people)
     here = lost["authority"] == authority.position.body()
     if here and lost["access"]["size"] <= authority.access_size:
         raise DeniedError("what is declared lost is still there", reason="no-change")
