@@ -170,8 +170,8 @@ def test_what_is_there_is_not_lost() -> None:
     world = kit.peopled()
     here, known = world.position.body(), world.authority.access_size
 
-    def lost(size: int, **authority: Any) -> dict[str, Any]:
-        return {"authority": {**here, **authority}, "access": {"size": size, "root": "00" * 32}}
+    def lost(seen: int, **authority: Any) -> dict[str, Any]:
+        return {"authority": {**here, **authority}, "access": {"size": seen, "root": "00" * 32}}
 
     world.refuses("no-change", "restore-declared", "sol", lost=lost(known))
     for said in (lost(known + 1), lost(known, root="00" * 32), lost(0, size=here["size"] + 1)):
