@@ -11,7 +11,7 @@ from rights_table import TABLE, waiting
 
 from vault.errors import DeniedError
 from vault.model import AUDITORS, GATE, MEMBERS, Role
-from vault.note import STATEMENTS
+from vault.note import PROPOSALS, STATEMENTS
 
 Body = kit.Body
 
@@ -51,6 +51,9 @@ def test_every_statement_is_tried() -> None:
     """No statement is left out of the table, and each but genesis is somebody's to make."""
     assert {row.kind for row in TABLE.values()} == STATEMENTS.keys()
     assert {row.kind for row in TABLE.values() if row.may} == STATEMENTS.keys() - {"genesis"}
+    world = waiting()
+    proposed = [row.body(world, "sol") for row in TABLE.values() if row.kind == "proposed"]
+    assert {body["act"]["kind"] for body in proposed} == PROPOSALS.keys()
     assert all(row.may | row.but.keys() <= CROWD.keys() for row in TABLE.values())
     assert not any(row.may & row.but.keys() for row in TABLE.values())
 

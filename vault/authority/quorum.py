@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from vault.authority.parts import signer
 from vault.authority.state import Authority
-from vault.errors import DeniedError, MalformedError
+from vault.errors import DeniedError
 from vault.model import Proposal, Role
 from vault.note import PROPOSALS, Body, Note
 
@@ -144,8 +144,6 @@ def _open(authority: Authority, name: str, at: int) -> Proposal:
 
 
 def _must_count(authority: Authority, act: Body, name: str, at: int) -> None:
-    if act["kind"] not in _COUNTS:
-        raise MalformedError("this is not an act that can be proposed")
     if not counts(authority, act, name, at):
         raise DeniedError("this is not yours to decide", "see `evault member list`", reason="role")
 
