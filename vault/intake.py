@@ -249,8 +249,9 @@ def surroundings() -> Mapping[str, Any]:
 
 
 def moment(seconds: float) -> str:
-    """A time as text: RFC 3339, UTC."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """A time as text: RFC 3339, UTC. What is after the year 9999, as a note may say, is its end."""
+    last = 253_402_300_799
+    return datetime.fromtimestamp(min(int(seconds), last), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _version() -> str:

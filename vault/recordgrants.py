@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault import grantseals, ids, retrieve
+from vault import granted, grantseals, ids, retrieve
 from vault.authority import draft
 from vault.client import Client
 from vault.errors import DeniedError, MalformedError, NotFoundError, UsageError
@@ -90,6 +90,21 @@ class Grants:
             for grant in authority.granted_records(name, case.id, at)
         ]
         return sorted(found, key=lambda one: one.grant.index)
+
+    def unreadable(self) -> list[str]:
+        """The records that this member was granted one by one and that this device cannot open: it
+        was added later, or they were encrypted anew. They have to be granted again.
+
+        Raises:
+            VerificationError, MissingError: Something is damaged or missing.
+        """
+        client, at = self._client, self._client.now()
+        with client.view() as reads:
+            me = client.authority.member_of(client.identity.device).id
+            open_here = granted.readable(client.replica, reads, at)
+            found = {ids.show(name) for names in open_here.values() for name in names}
+            mine = (name for one in self.granted(me) for name in one.grant.records)
+            return [name for name in dict.fromkeys(mine) if name not in found]
 
     def _grant(self, case: str, member: str, records: Sequence[str], until: int | None) -> None:
         said: Body = {"case": case, "member": member, "records": list(records), "until": until}

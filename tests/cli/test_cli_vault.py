@@ -301,6 +301,8 @@ def test_a_grant(world: World) -> None:
         "schema": 1,
         "case": world.case,
         "member": world.members["carla"],
+        "until": None,
+        "records": None,
     }
     assert len(world.json("carla", "list", "--case", REF)) == 5
     world("ana", "case", "grant", TITLE, NAMES["carla"], code=30)

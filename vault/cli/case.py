@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vault.cli import granting, times
 from vault.cli.context import Call, case_words, holds
 from vault.cli.group import TEXT, Noun
 from vault.cli.member import exposure_fields, tell_exposure
 from vault.cli.proposals import signing
 from vault.cli.rekey import rekey
-from vault.cli.text import _, ngettext, short_length
+from vault.cli.text import _, moment, ngettext, short_length
 from vault.errors import UsageError
 
 if TYPE_CHECKING:
@@ -120,7 +121,12 @@ def show(call: Call, *, case: str | None) -> None:
         if found.title is not None:
             sizes = [int(record.label.values["size"]) for record in session.records(found.id)]
             records, size = len(sizes), sum(sizes)
-        _tell(call, session, found, records=records, size=size)
+        granted = granting.record_grants(session, found.id)
+        own = [one for one in granted if one.grant.member == session.member.id]
+        # Who else was granted what is for holders to look after.
+        shown = granted if holds(session, found) else own
+        single = [granting.fields(session, one) for one in shown]
+        _tell(call, session, found, records=records, size=size, record_grants=single)
         rows = [
             (_("Case"), found.id),
             (_("Title"), found.title or _("(not held)")),
@@ -140,33 +146,95 @@ def show(call: Call, *, case: str | None) -> None:
             from vault.cli.text import size as in_words
 
             rows.append((_("Records"), f"{records}, {in_words(size)}"))
+        for one in shown:
+            name = session.authority.members[one.grant.member].name
+            rows.append((_("Granted"), f"{name}: {granting.in_words(one)}"))
         call.out.rows(rows)
 
 
 @case.command(
     "grant",
     help=_(
-        """Make a member a holder of a case.
+        """Make a member a holder of a case, or grant them some of its records.
 
-        A holder sees the labels of all its records, past and future, and can retrieve them. Only an
-        advocate who holds the case can grant it. What was read cannot be un-read later.
+        A holder sees the labels of all its records, past and future, and can retrieve them. With
+        --records they see and retrieve exactly these, and not the title of the case: not on a
+        device that they add later, and not after a re-encryption, until it is granted again.
+
+        Only an advocate who holds the case can grant it, for no longer than they hold it
+        themselves. What was read cannot be un-read later.
         """
     ),
-    examples=('evault case grant "Raids in April" Ben', "evault case grant 2026-014 4ka7"),
+    examples=(
+        'evault case grant "Raids in April" Ben',
+        "evault case grant 2026-014 4ka7 --until 2w",
+        "evault case grant 2026-014 Ben --records abcd2345 --records efgh6723 --until 7d",
+        "evault case grant 2026-014 Ben --records ./for-ben.txt --until 2026-05-01",
+    ),
 )
 @click.argument("case", type=TEXT)
 @click.argument("member", type=TEXT)
+@click.option(
+    "--until",
+    type=TEXT,
+    metavar="TIME",
+    help=_("When it ends: 7d, 2w, a date (its beginning), or a time; in UTC."),
+)
+@click.option(
+    "--records",
+    type=TEXT,
+    metavar="RECORD|FILE",
+    multiple=True,
+    help=_(
+        "Only these: ids, or files with one on each line (write ./FILE), or - for standard input."
+    ),
+)
 @click.pass_obj
-def grant(call: Call, *, case: str, member: str) -> None:
-    """Make a member a holder of a case."""
+def grant(
+    call: Call, *, case: str, member: str, until: str | None, records: tuple[str, ...]
+) -> None:
+    """Make a member a holder of a case, or grant them some of its records."""
     with call.session() as session:
         found, holder = session.find_case(case), session.find_member(member)
-        session.grant(found.id, holder.id)
+        ends = None if until is None else times.until(until, session.now())
+        names = granting.chosen(call, session, records) if records else None
+        if names is None:
+            session.casework.grant(found.id, holder.id, ends)
+        else:
+            session.grants.grant_records(found.id, holder.id, names, ends)
         call.settle(session)
-        call.out.object("grant", case=found.id, member=holder.id)
-        call.out.say(
-            _("{name} holds the case {case} now."), name=holder.name, case=case_words(found)
+        call.out.object(
+            "grant",
+            case=found.id,
+            member=holder.id,
+            until=granting.rfc3339(ends),
+            records=names,
         )
+        _tell_grant(call, holder.name, case_words(found), names, ends)
+
+
+def _tell_grant(
+    call: Call, name: str, case: str, records: list[str] | None, until: int | None
+) -> None:
+    if records is None:
+        text = _("{name} holds the case {case} now.")
+        if until is not None:
+            text = _("{name} holds the case {case} now, until {time}.")
+    else:
+        text = ngettext(
+            "{name} can see and retrieve {count} record of the case {case} now.",
+            "{name} can see and retrieve {count} records of the case {case} now.",
+            len(records),
+        )
+        if until is not None:
+            text = ngettext(
+                "{name} can see and retrieve {count} record of the case {case} until {time}.",
+                "{name} can see and retrieve {count} records of the case {case} until {time}.",
+                len(records),
+            )
+    count = 0 if records is None else len(records)
+    time = "" if until is None else moment(until)
+    call.out.say(text, name=name, case=case, count=count, time=time)
 
 
 @case.command(

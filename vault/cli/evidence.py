@@ -168,8 +168,8 @@ def _empty(session: Session, case: str | None) -> str:
     """Why somebody sees nothing."""
     if case is not None:
         return _("there is nothing in this case yet that you can see")
-    if any(one.here is False for one in session.grants.granted(session.member.id)):
-        return _("what you were granted was sealed to other devices of yours: ask for it again")
+    if session.grants.unreadable():
+        return _("this device cannot open what you were granted: ask for it to be granted again")
     if any(
         session.authority.holds(session.member.id, c.id, session.now()) for c in session.cases()
     ):

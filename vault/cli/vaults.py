@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vault.cli import granting
 from vault.cli.context import Call, case_words
 from vault.cli.group import PLACE, TEXT, Command
 from vault.cli.member import invitation, seen_text
 from vault.cli.proposals import act_words, signing
-from vault.cli.text import _, groups, lossless, ngettext
+from vault.cli.text import _, groups, lossless, moment, ngettext
 from vault.errors import FileError, LockedError, NoVaultError, UsageError
 
 if TYPE_CHECKING:
@@ -231,6 +232,10 @@ def status(call: Call) -> None:
             **invitation(session),
             members=len(session.authority.members),
             cases=len(session.authority.cases),
+            granted=[
+                {"case": one.case, **granting.fields(session, one)}
+                for one in session.grants.granted(member.id)
+            ],
             waiting=waiting,
             warnings=worries,
         )
@@ -245,6 +250,7 @@ def status(call: Call) -> None:
                 (_("Access log"), _entries(heads[ACCESS])),
                 (_("Members"), str(len(session.authority.members))),
                 (_("Cases"), _cases(session)),
+                *_granted(session),
             ]
         )
         call.out.note(_("a newcomer's `evault join` takes --seen {seen}"), seen=seen_text(session))
@@ -252,6 +258,19 @@ def status(call: Call) -> None:
             call.out.say(_("Waiting: {text}"), text=text)
         for text in worries:
             call.out.say(_("Warning: {text}"), text=text)
+
+
+def _granted(session: Session) -> Iterator[tuple[str, str]]:
+    """Single records that this member was granted."""
+    for one in session.grants.granted(session.member.id):
+        case = case_words(session.find_case(one.case))
+        text = _("you can see {what} of the case {case}")
+        if one.grant.until is not None:
+            text = _("you can see {what} of the case {case} until {time}")
+        count = len(one.grant.records)
+        what = ngettext("{count} record", "{count} records", count).format(count=count)
+        time = "" if one.grant.until is None else moment(one.grant.until)
+        yield _("Granted"), text.format(what=what, case=case, time=time)
 
 
 def _entries(position: dict[str, Any]) -> str:
@@ -283,6 +302,13 @@ def _waiting(session: Session) -> Iterator[str]:
             yield _("others must sign that you want to {act}: `evault endorse {id}`").format(
                 act=words, id=name
             )
+    again = len(session.grants.unreadable())
+    if again:
+        yield ngettext(
+            "{count} record that you were granted cannot be opened on this device: ask again",
+            "{count} records that you were granted cannot be opened on this device: ask again",
+            again,
+        ).format(count=again)
     for group in authority.groups:
         lacking = authority.lacking(group, at)
         name = _group(session, group)
