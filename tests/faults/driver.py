@@ -58,7 +58,7 @@ if sys.argv[2] == "migrate":
     store.close()
     print(STEPS[0])
     sys.exit()
-name = "ben" if sys.argv[2] == "get" else "ana"
+name = "ben" if sys.argv[2] in {"get", "confirm", "replace"} else "ana"
 identity = Identity(bytes.fromhex((root / f"{name}.seed").read_text()), name)
 with Session.open(root / "vault", identity, root / "homes" / name) as session:
     STEPS[0] = 0
@@ -69,6 +69,12 @@ with Session.open(root / "vault", identity, root / "homes" / name) as session:
         session.add_member((root / "new.contact").read_bytes(), [Role.ATTORNEY])
     elif sys.argv[2] == "rotate":
         session.rotate("members", "gate", case.id)
+    elif sys.argv[2] == "rekey":
+        session.renewals.rekey(case.id)
+    elif sys.argv[2] == "reencrypt":
+        session.renewals.reencrypt(case.id)
+    elif sys.argv[2] in {"confirm", "replace"}:
+        session.renewals.confirm(case.id)
     elif sys.argv[2] == "get":
         wanted = [listed.id for listed in session.records()]
         opened = session.release(wanted, "review")

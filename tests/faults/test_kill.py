@@ -13,12 +13,18 @@ from vault_kit import World, identity, make
 from vault.check import check
 
 DRIVER = Path(__file__).with_name("driver.py")
-ACTS = ("add", "member", "rotate", "get")
+ACTS = ("add", "member", "rotate", "get", "rekey", "confirm", "reencrypt", "replace")
+"""What is killed; `confirm` confirms a rekey, `replace` a re-encryption."""
 
 
-def prepare(tmp_path: Path) -> World:
-    """A world that the driver can work in: seeds, and something to add."""
+def prepare(tmp_path: Path, act: str) -> World:
+    """A world that the driver can work in: seeds, and something to add or to confirm."""
     world = make(tmp_path)
+    with world.session("ana") as ana:
+        if act == "confirm":
+            ana.renewals.rekey(world.case)
+        if act == "replace":
+            ana.renewals.reencrypt(world.case)
     world.clock.at = 2_000_000_000
     for name in ("ana", "ben"):
         (world.root / f"{name}.seed").write_text(identity(name).seed().hex())
@@ -47,6 +53,13 @@ def survived(world: World, act: str) -> None:
         if act == "add":
             new = [name for name in names if name.startswith("new/")]
             assert new in ([], ["new/large", "new/small"])
+        if act in {"confirm", "replace"} and ana.renewals.pending():
+            # What was confirmed is confirmed; what was not can be.
+            with world.session("ben") as ben:
+                ben.renewals.confirm(world.case)
+        if act in {"rekey", "reencrypt"}:
+            ana.renewals.reencrypt(world.case)
+        assert check(ana.store, ana).problems == []
         (world.root / "after").write_bytes(b"after")
         ana.add([world.root / "after"], world.case)
     contents = world.read_all("ben")
@@ -56,14 +69,14 @@ def survived(world: World, act: str) -> None:
 
 def steps(act: str, tmp_path: Path) -> int:
     """How many steps an act has."""
-    done = run(prepare(tmp_path / "count"), act)
+    done = run(prepare(tmp_path / "count", act), act)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 
 
 def killed(tmp_path: Path, act: str, step: int) -> None:
     """Kill an act before a step, and look at what is left."""
-    world = prepare(tmp_path / f"{act}-{step}")
+    world = prepare(tmp_path / f"{act}-{step}", act)
     done = run(world, act, step)
     assert done.returncode == -9, done.stderr
     survived(world, act)
@@ -72,7 +85,7 @@ def killed(tmp_path: Path, act: str, step: int) -> None:
 @pytest.mark.parametrize("act", ACTS)
 def test_an_act_that_is_not_killed_is_done(tmp_path: Path, act: str) -> None:
     """The control: without a kill the act is done, and the checks find it in order."""
-    world = prepare(tmp_path)
+    world = prepare(tmp_path, act)
     done = run(world, act)
     assert done.returncode == 0, done.stderr
     survived(world, act)
