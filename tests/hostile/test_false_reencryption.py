@@ -19,7 +19,7 @@ from vault.check import check
 from vault.errors import DamageError, DeniedError, MalformedError
 from vault.fields import Fields
 from vault.gate import renewals as gate_renewals
-from vault.model import Record, SealedSecret
+from vault.model import Record
 from vault.recordkeys import Place
 from vault.session import Session
 
@@ -311,13 +311,24 @@ def test_kept_secrets_open_nothing_once_it_is_confirmed(world: World) -> None:
 
 def test_secrets_of_single_records_that_were_granted_are_gone(world: World) -> None:
     """They opened the old rows; whoever had them is granted them again."""
-    record = ids.parse(world.stored[0].record)
+    record = world.stored[0].record
     with world.session("ana") as ana:
-        with ana.store.write() as writes:
-            writes.add_record_grants([SealedSecret(record, bytes(20), bytes(32), b"seal")])
+        ana.grants.grant_records(world.case, identity("carla").device, [record])
         ana.renewals.reencrypt(world.case)
+        (grant,) = ana.authority.granted_records(identity("carla").device, world.case, ana.now())
         with ana.store.read() as reads:
-            assert reads.record_grant(record, bytes(20)) is not None
+            assert reads.record_grant(grant.statement, 0) is not None
+    with world.session("carla") as carla:
+        assert len(carla.release([record], "review")) == 1
     confirm(world)
-    with world.session("ana") as ana, ana.store.read() as reads:
-        assert reads.record_grant(record, bytes(20)) is None
+    with world.session("carla") as carla:
+        with carla.store.read() as reads:
+            assert reads.record_grant(grant.statement, 0) is None
+        with pytest.raises(DeniedError, match="encrypted anew"):
+            carla.release([record], "review")
+        assert check(carla.store, carla).problems == []
+    with world.session("ana") as ana:
+        ana.grants.grant_records(world.case, identity("carla").device, [record])
+    with world.session("carla") as carla:
+        assert len(carla.release([record], "review")) == 1
+        assert check(carla.store, carla).problems == []
