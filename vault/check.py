@@ -23,6 +23,7 @@ from vault.errors import (
     MissingError,
     VerificationError,
 )
+from vault.kinds import RENEWALS
 from vault.log import checkpoint, entry, merkle
 from vault.model import Deposit, Record
 from vault.note import ACCESS, AUTHORITY, LOGS, Note
@@ -295,12 +296,13 @@ def _with_keys(session: Session, reads: Reads) -> _Found:
     entries = reads.entries(ACCESS, 0, replica.heads[ACCESS].size)
     for access, (_, raw) in zip(accesses(replica, reads), entries, strict=True):
         yield from _boxes(boxes.access(access, raw))
-        if access.notes is not None and access.kind == "deposit":
+        if access.notes is not None and access.kind in {"deposit", *RENEWALS}:
             opened[access.index] = access
     for deposit in reads.deposits():
-        known = opened.get(deposit.entry)
-        if known is not None:
-            yield from _boxes(boxes.deposit(known, deposit))
+        known, renewal = opened.get(deposit.entry), reads.governing(deposit.id)
+        brought = known if renewal is None else opened.get(renewal.entry)
+        if brought is not None:
+            yield from _boxes(boxes.seals(brought, deposit))
         signed = known.notes[0] if known is not None and known.notes is not None else None
         yield from ((True, wrong) for wrong in _row(replica, reads, deposit, signed))
         yield from ((True, wrong) for wrong in _labels(replica, reads, deposit))

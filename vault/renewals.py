@@ -293,7 +293,7 @@ class Renewals:
         return sealing.in_force(self._client.authority, case)
 
     def _has_keys(self, case: str) -> bool:
-        return self._client.keyring.find(self._client.authority, case) is not None
+        return self._client.keyring.has(self._client.authority, case)
 
     def _need(self, case: str) -> None:
         if case not in self._client.authority.cases:

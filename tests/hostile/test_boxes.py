@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from vault_kit import World, identity, make
 
 from keys.group import Epoch
-from vault import deposit, statements
+from vault import deposit, sealing, statements
+from vault.authority import Authority
 from vault.check import Report, check
 from vault.errors import DeniedError, MalformedError
 from vault.gate import core
 from vault.gate.core import Gate
 from vault.log.entry import Recipient
-from vault.model import Role
+from vault.model import GATE, Role
 from vault.note import ACCESS
 from vault.session import Session
 
@@ -240,24 +242,38 @@ def test_a_reason_is_for_the_holders_alone(
 # --- deposits ---------------------------------------------------------------------------------
 
 
+def for_one_more(patch: pytest.MonkeyPatch, module: ModuleType) -> None:
+    """Let a client seal a case's secrets to Carla's device too, and the gate take it."""
+    real, carla = module.secret_recipients, identity("carla")
+
+    def more(authority: Authority, group: str, at: int) -> list[tuple[str, bytes]]:
+        extra = [] if group == GATE else [(carla.device, carla.sealing.public)]
+        return [*real(authority, group, at), *extra]
+
+    patch.setattr(module, "secret_recipients", more)
+    for gate in ("deposits", "renewals"):
+        patch.setattr(f"vault.gate.{gate}.check_recipients", lambda *_: None)
+
+
 def test_a_deposit_for_one_more_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its case secret is for the case alone, whoever brings it in."""
-    real = deposit.secret_recipients
-    carla = identity("carla")
     (world.root / "x").write_bytes(b"x")
     with monkeypatch.context() as patch, world.session("ana") as ana:
-        patch.setattr(
-            deposit,
-            "secret_recipients",
-            lambda authority, group, at: [
-                *real(authority, group, at),
-                *([] if group == "gate" else [(carla.device, carla.sealing.public)]),
-            ],
-        )
-        patch.setattr("vault.gate.deposits.check_recipients", lambda *_: None)
+        for_one_more(patch, deposit)
         ana.add([world.root / "x"], world.case)
     for name in ("ben", "aud"):
         assert problems(world, name) == [("recipients", last(world))]
+
+
+def test_new_seals_for_one_more_are_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever seals anew has no more choice than whoever deposits."""
+    with monkeypatch.context() as patch, world.session("ana") as ana:
+        for_one_more(patch, sealing)
+        ana.renewals.rekey(world.case)
+    with world.session("ben") as ben:
+        ben.renewals.confirm(world.case)
+    for name in ("ben", "aud"):
+        assert problems(world, name) == [("recipients", last(world) - 1)]
 
 
 # --- wraps and links --------------------------------------------------------------------------

@@ -9,7 +9,6 @@ left out. Tags alone come from actors, and no gate can check them.
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -29,6 +28,7 @@ from vault.authority import (
     secret_recipients,
 )
 from vault.errors import Error, MalformedError
+from vault.kinds import RENEWALS
 from vault.log import entry
 from vault.log.entry import Recipient
 from vault.message import sealed_to
@@ -119,27 +119,25 @@ class Boxes:
             wanted = case_recipients(seen, case, actor.body["time"], _SLOT)
             yield from self._box(ACCESS, found.index, compartments[1], wanted, actor, (seen, case))
 
-    def deposit(self, found: Access, stored: Deposit) -> Iterator[Finding]:
-        """What is wrong with for whom a deposit's secrets are, as it came in.
+    def seals(self, found: Access, stored: Deposit) -> Iterator[Finding]:
+        """What is wrong with for whom a deposit's secrets are.
 
         Args:
-            found: Its entry.
+            found: The entry that brought its seals.
             stored: Its row.
         """
         if found.notes is None or found.problem is not None or found.case is None:
             return
-        actor, gate = found.notes
-        if hashlib.sha256(stored.case_seal).hexdigest() != actor.body["case_seal"]:
-            # Others have taken their place since: whoever signed for these is asked for them.
-            return
-        authority = self._replica.at(found.authority_size)
-        wanted = secret_recipients(authority, found.case, gate.body["time"])
+        authority, at = self._replica.at(found.authority_size), found.time
+        wanted = [to for to, _ in secret_recipients(authority, found.case, at)]
+        # A renewed case seal holds the key of the deposit's entry as well.
+        size = 64 if found.kind in RENEWALS else 32
         try:
-            sealed = sealed_to(stored.case_seal), sealed_to(stored.gate_seal)
+            sealed = sealed_to(stored.case_seal, size), sealed_to(stored.gate_seal)
         except MalformedError as error:
             yield Finding(ACCESS, found.index, "recipients", error.message)
             return
-        if sealed != ([to for to, _ in wanted], [""]):
+        if sealed != (wanted, [""]):
             reason = "a deposit's secrets are sealed to others than the rules say"
             yield Finding(ACCESS, found.index, "recipients", reason)
 
