@@ -8,6 +8,7 @@ from typing import NamedTuple
 from vault import note
 from vault.authority import judge
 from vault.authority.apply import DRIFT
+from vault.authority.judge import denied
 from vault.errors import DeniedError, Error, GateError
 from vault.log import entry
 from vault.log.entry import Entry
@@ -112,8 +113,11 @@ def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
     except Error as error:
         raise GateError(f"entry {index} should not be in the log: {error.message}") from None
     allowed = OUTCOMES_OF.get(actor.kind, "done")
-    if reason is not None or said["outcome"] != allowed:
-        raise GateError(f"entry {index} has an outcome that the authority did not allow")
+    if reason is not None:
+        words = denied(reason).message
+        raise GateError(f"entry {index} should have been refused: {words}", reason=reason)
+    if said["outcome"] != allowed:
+        raise GateError(f"entry {index} has an outcome that its act cannot have")
 
 
 def check_public(parsed: Entry, actor: Note, gate: Note) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from keys.digest import Blake3
 from vault import fields, ids, replaced, retrieve
 from vault.audit import Access, Boxes, Finding, accesses, standing_warnings, verify_log
+from vault.audit.requests import states
 from vault.errors import (
     DeniedError,
     Error,
@@ -64,12 +65,14 @@ class Report:
         entries: Of both logs together.
         problems: What is proved bad.
         warnings: What is as it was stored, and should not stay so.
+        destroyed: How many of the records are gone on purpose.
     """
 
     records: int
     entries: int
     problems: list[Problem]
     warnings: list[Problem] = field(default_factory=list)
+    destroyed: int = 0
 
 
 def check(
@@ -95,7 +98,9 @@ def check(
     with store.read() as reads:
         problems += [Problem("database", f"the database says: {line}") for line in reads.sound()]
         records, entries = reads.record_count(), sum(map(reads.length, LOGS))
+        destroyed = 0
         try:
+            destroyed = len(reads.tombstones())
             problems += _without_keys(store, reads, progress or (lambda _: None))
             # What is damaged already is named once: keys would only say it again in other words.
             if session is not None and not problems:
@@ -109,7 +114,7 @@ def check(
             Problem(found.code, found.message, found.where)
             for found in standing_warnings(session.authority, session.now())
         )
-    return Report(records, entries, problems, warnings)
+    return Report(records, entries, problems, warnings, destroyed)
 
 
 # --- without keys -----------------------------------------------------------------------------
@@ -131,7 +136,39 @@ def _without_keys(store: Store, reads: Reads, progress: Progress) -> Iterator[Pr
         yield Problem("deposit-missing", "a deposit that the log speaks of is missing", where)
     if reads.strays():
         yield Problem("record-stray", "there are records that belong to no deposit")
+    yield from _tombstones(reads, logged)
+    yield from _requests(reads)
     yield from _blobs(store, reads, kept, progress)
+
+
+def _tombstones(reads: Reads, logged: Logged) -> Iterator[Problem]:
+    """What was destroyed is gone, and nothing else is."""
+    stones = reads.tombstones()
+    for record, index in stones.items():
+        where = {"record": ids.show(record), "entry": index}
+        if logged.destroyed.get(record) != index:
+            message = "a record is called destroyed, and no entry of the log says so"
+            yield Problem("tombstone", message, where)
+        row = reads.record(record)
+        if row is None or not fields.is_blank(row):
+            message = "a record that was destroyed still has its row, or has none"
+            yield Problem("destroyed-kept", message, where)
+    for record in logged.destroyed.keys() - stones.keys():
+        where = {"record": ids.show(record), "entry": logged.destroyed[record]}
+        message = "the log says that a record was destroyed, and the vault does not"
+        yield Problem("destroyed-kept", message, where)
+
+
+def _requests(reads: Reads) -> Iterator[Problem]:
+    """What the gate remembers of requests is of entries that there are."""
+    for note_id, index, _state in reads.requests():
+        try:
+            same = entry.parse(reads.entry(ACCESS, index)).note_id == note_id
+        except Error:
+            same = False
+        if not same:
+            message = "the vault remembers a request that is not in the log"
+            yield Problem("request", message, {"entry": index}, log=True)
 
 
 def _log(reads: Reads, log: str, logged: Logged) -> Iterator[Problem]:
@@ -140,7 +177,13 @@ def _log(reads: Reads, log: str, logged: Logged) -> Iterator[Problem]:
         head = checkpoint.peek(reads.head(log))
         for index, raw in reads.entries(log, 0, head.size):
             frontier.append(merkle.leaf_hash(raw))
-            parsed = entry.parse(raw)
+            try:
+                parsed = entry.parse(raw)
+            except Error as error:
+                where = {"log": log, "index": index}
+                message = f"entry {index} of the {log} log: {error.message}"
+                yield Problem("entry", message, where, log=True)
+                continue
             if log == ACCESS:
                 logged.add(index, parsed)
     except Error as error:
@@ -214,11 +257,19 @@ def _deposit(reads: Reads, deposit: Deposit, logged: Logged) -> Iterator[Problem
     leaves = []
     try:
         for record, stored in reads.records(deposit.id):
-            leaf = fields.record_leaf(record)
+            # Of one that was destroyed only its leaf is left.
+            gone = fields.is_blank(record) and record.id in logged.destroyed
+            leaf = stored if gone else fields.record_leaf(record)
             leaves.append(leaf)
             if leaf != stored:
                 here = {**where, "record": ids.show(record.id)}
-                yield Problem("record", "a record's row is damaged", here)
+                blank = fields.is_blank(record)
+                message = (
+                    "a record is blank, and the log does not say that it was destroyed"
+                    if blank
+                    else "a record's row is damaged"
+                )
+                yield Problem("record-blank" if blank else "record", message, here)
     except MissingError as error:
         yield Problem("record-missing", error.message, where)
         return
@@ -233,13 +284,18 @@ def _deposit(reads: Reads, deposit: Deposit, logged: Logged) -> Iterator[Problem
 def _blobs(
     store: Store, reads: Reads, deposits: list[Deposit], progress: Progress
 ) -> Iterator[Problem]:
+    stones = reads.tombstones()
     for deposit in deposits:
         ends: dict[bytes, int] = {}
         try:
             for record, _ in reads.records(deposit.id):
                 end = record.offset + record.content_size
                 ends[record.blob] = max(end, ends.get(record.blob, 0))
-                message = _content(store, record, progress)
+                message = (
+                    _erased(store, record, progress)
+                    if record.id in stones
+                    else _content(store, record, progress)
+                )
                 if message:
                     where = {"deposit": ids.show(deposit.id), "record": ids.show(record.id)}
                     yield Problem("content", message, where)
@@ -270,6 +326,24 @@ def _content(store: Store, record: Record, progress: Progress) -> str:
     return "" if hashed.digest() == record.content_digest else "the content of a record is damaged"
 
 
+def _erased(store: Store, record: Record, progress: Progress) -> str:
+    """What is left of a destroyed record's content: nothing, or what the next act erases."""
+    left = record.content_size
+    if store.blobs.size(record.blob) is None or store.owes_sweep:
+        return ""
+    try:
+        with store.blobs.open(record.blob) as file:
+            file.seek(record.offset)
+            while left > 0 and (block := file.read(min(_BLOCK, left))):
+                if block.count(0) != len(block):
+                    return "the content of a record that was destroyed is still there"
+                left -= len(block)
+                progress(len(block))
+    except (Error, OSError, ValueError, OverflowError) as error:
+        return f"the content of a record cannot be read: {error}"
+    return ""
+
+
 # --- with keys --------------------------------------------------------------------------------
 
 
@@ -292,12 +366,14 @@ def _with_keys(session: Session, reads: Reads) -> _Found:
     boxes = Boxes(replica, session.identity, session.now())
     for index, raw in reads.entries(AUTHORITY, 0, replica.heads[AUTHORITY].size):
         yield from _boxes(boxes.statement(index, raw))
-    opened: dict[int, Access] = {}
+    read: list[Access] = []
     entries = reads.entries(ACCESS, 0, replica.heads[ACCESS].size)
     for access, (_, raw) in zip(accesses(replica, reads), entries, strict=True):
         yield from _boxes(boxes.access(access, raw))
-        if access.notes is not None and access.kind in {"deposit", *RENEWALS}:
-            opened[access.index] = access
+        read.append(access)
+    yield from ((True, wrong) for wrong in _states(replica, reads, read))
+    kinds = {"deposit", *RENEWALS}
+    opened = {a.index: a for a in read if a.notes is not None and a.kind in kinds}
     for deposit in reads.deposits():
         known, renewal = opened.get(deposit.entry), reads.governing(deposit.id)
         brought = known if renewal is None else opened.get(renewal.entry)
@@ -317,6 +393,16 @@ def _waiting(session: Session, reads: Reads) -> Iterator[Problem]:
         except Error as error:
             where = {"case": waits.case, "entry": waits.entry}
             yield Problem("renewal", error.message, where)
+
+
+def _states(replica: Replica, reads: Reads, opened: list[Access]) -> Iterator[Problem]:
+    """What the gate remembers of requests, against what the log says of them."""
+    said = states(replica, opened)
+    kept = {index: state for _, index, state in reads.requests()}
+    for index, state in said.items():
+        if kept.get(index) != state:
+            message = "the vault remembers something else of a request than the log says"
+            yield Problem("request", message, {"entry": index}, log=True)
 
 
 def _own_keys(replica: Replica) -> _Found:

@@ -122,7 +122,17 @@ class ForkedError(LogError):
 
 
 class GateError(LogError):
-    """The gate accepted, or answered with, what it must not."""
+    """The gate accepted, or answered with, what it must not.
+
+    Args:
+        message: One line for people.
+        hint: What to do.
+        reason: The code of the refusal that an honest gate would have given, if it is one.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, reason: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.reason = reason
 
 
 class UnknownVaultError(LogError):

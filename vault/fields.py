@@ -131,6 +131,21 @@ def origin_leaf(record: bytes, origin: bytes, root: bytes) -> bytes:
     return digest(Label.RECORD_LEAF, record, *parts, root)
 
 
+def is_blank(record: Record) -> bool:
+    """Whether a row is that of a record that was destroyed: no salt, no label, no particulars."""
+    return not (any(record.salt) or record.label or record.particulars)
+
+
+def leaf_of(record: Record, stored: bytes) -> bytes:
+    """The leaf of a row: computed, or of a record that was destroyed the one that was kept.
+
+    Args:
+        record: The row.
+        stored: The leaf that stands beside it. Whoever has the deposit's root learns if it is true.
+    """
+    return stored if is_blank(record) else record_leaf(record)
+
+
 def records_root(leaves: list[bytes]) -> bytes:
     """The root over a deposit's record leaves, which its note signs."""
     return merkle.root([merkle.leaf_hash(leaf) for leaf in leaves])

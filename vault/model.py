@@ -370,3 +370,36 @@ class Record:
     fields_root: bytes
     blob: bytes
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request for records as the log tells of it, at some time.
+
+    Args:
+        id: Of the note that asked, 26 characters.
+        case: The case's id.
+        records: Their ids, in the order in which they were asked for.
+        purpose: The purpose code.
+        disposition: `view`, `copy`, `produce`, or `destroy`.
+        actor: The id of the member who asked.
+        state: `pending`, `approved`, `denied`, `used` or `expired`.
+        needs: How many others must approve it.
+        approvals: The members whose approval counts now, in the order in which they gave it.
+        expires: Until when it can be approved and used, in seconds since the epoch.
+        entry: Its index in the access log.
+        why: In words, for the case's holders; else None.
+    """
+
+    id: str
+    case: str
+    records: tuple[str, ...]
+    purpose: str
+    disposition: str
+    actor: str
+    state: str
+    needs: int
+    approvals: tuple[str, ...]
+    expires: int
+    entry: int
+    why: str | None = field(default=None, repr=False)

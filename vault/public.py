@@ -32,6 +32,8 @@ def public_of(actor: Note) -> dict[str, object]:
         }
     if actor.kind == "confirmation":
         return {"confirms": body["entry"]}
+    if actor.kind == "destruction":
+        return {"destroyed": [ids.parse(name).hex() for name in body["records"]]}
     return {}
 
 

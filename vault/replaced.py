@@ -27,7 +27,7 @@ Found = tuple[str, str, dict[str, Any]]
 
 @dataclass(slots=True)
 class Logged:
-    """What the public parts of the access log say of deposits.
+    """What the public parts of the access log say of deposits and records.
 
     Args:
         deposits: Entry and public part, by deposit.
@@ -36,6 +36,7 @@ class Logged:
         confirmed: Which entry first confirms a renewal, by the renewal's entry.
         last: The confirmed entry that a deposit's seals come from, by deposit.
         leaves: The leaf of those seals, by deposit, where that entry is a rekey.
+        destroyed: The entry that says so, by record.
     """
 
     deposits: dict[bytes, tuple[int, dict[str, str]]] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Logged:
     confirmed: dict[int, int] = field(default_factory=dict)
     last: dict[bytes, int] = field(default_factory=dict)
     leaves: dict[bytes, bytes] = field(default_factory=dict)
+    destroyed: dict[bytes, int] = field(default_factory=dict)
 
     def add(self, index: int, parsed: Entry) -> None:
         """Take note of one entry of the access log."""
@@ -56,6 +58,8 @@ class Logged:
             self.reencrypted[index] = public["reencrypted"]
         if "confirms" in public:
             self.confirmed.setdefault(public["confirms"], index)
+        for name in public.get("destroyed", ()):
+            self.destroyed.setdefault(bytes.fromhex(name), index)
 
 
 def check_renewals(reads: Reads, logged: Logged) -> Iterator[Found]:

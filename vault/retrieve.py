@@ -17,6 +17,7 @@ from keys.digest import Blake3, Sha256
 from keys.identity import Identity
 from vault import fields, granted, ids, recordkeys, renewed
 from vault.acts import open_act, open_entry
+from vault.authority.judge import denied
 from vault.errors import (
     DamageError,
     DeniedError,
@@ -27,10 +28,10 @@ from vault.errors import (
     VerificationError,
 )
 from vault.fields import Fields
-from vault.log import merkle
+from vault.log import entry, merkle
 from vault.message import Answer, NotMeantError
 from vault.model import Deposit, Record
-from vault.note import Note
+from vault.note import ACCESS, Note
 from vault.packs import LEAST_CONTENT
 from vault.recordkeys import Place
 from vault.replica import Replica
@@ -145,17 +146,68 @@ def hold(replica: Replica, reads: Reads, deposit: Deposit) -> Held:
 
 
 def labels(replica: Replica, reads: Reads, held: Held) -> Iterator[Listed]:
-    """Every record of a deposit with its label, after the whole deposit was verified.
+    """Every record of a deposit with its label, after the whole deposit was verified; those that
+    were destroyed are left out.
 
     Raises:
-        VerificationError, MissingError: A row is damaged, missing, or one too many.
+        VerificationError, MissingError: A row is damaged, missing, blank, or one too many.
     """
-    leaves = []
-    for record, _ in reads.records(held.deposit.id):
-        leaves.append(fields.record_leaf(record))
+    leaves, blank = [], []
+    for record, leaf in reads.records(held.deposit.id):
+        leaves.append(fields.leaf_of(record, leaf))
+        if fields.is_blank(record):
+            blank.append(record.id)
     _check_root(reads, held, leaves)
+    case, said = ids.show(held.deposit.case), dict[int, frozenset[str]]()
+    if any(destroyed(replica, reads, case, name, said) is None for name in blank):
+        raise DamageError(
+            "a record is blank, and the log does not say that it was destroyed",
+            "run `evault check`, and restore the vault from a backup that is not older",
+        )
     for record, _ in reads.records(held.deposit.id):
-        yield _label_of(replica, held, record)
+        if not fields.is_blank(record):
+            yield _label_of(replica, held, record)
+
+
+def destroyed(
+    replica: Replica,
+    reads: Reads,
+    case: str,
+    record: bytes,
+    said: dict[int, frozenset[str]] | None = None,
+    *,
+    holding: bool = True,
+) -> int | None:
+    """The entry by which a record was destroyed, found in the log; None if the store has none.
+
+    Args:
+        replica: The verified view.
+        reads: A snapshot.
+        case: The record's case.
+        record: Its 16-byte id.
+        said: What entries that were looked at already say is destroyed; grows.
+        holding: Whether this identity can open the case's entries; else the public part has to do.
+
+    Raises:
+        DamageError: The entry that the store names does not say so.
+    """
+    said = {} if said is None else said
+    index = reads.tombstone(record)
+    if index is None:
+        return None
+    if index not in said:
+        raw = replica.consistent_entry(reads, ACCESS, index)
+        said[index] = frozenset(entry.parse(raw).public.get("destroyed", ()))
+        if holding:
+            actor, gate = open_act(replica, reads, index, case)
+            done = actor.kind == "destruction" and gate.body["outcome"] == "done"
+            if not done or actor.body["case"] != case:
+                said[index] = frozenset()
+    if record.hex() not in said[index]:
+        raise DamageError(
+            "a record is called destroyed by an entry that does not say so", "run `evault check`"
+        )
+    return index
 
 
 def find(replica: Replica, reads: Reads, records: Sequence[bytes], at: int) -> list[Listed]:
@@ -170,7 +222,7 @@ def find(replica: Replica, reads: Reads, records: Sequence[bytes], at: int) -> l
 
     Raises:
         MissingError: One is not in the vault.
-        DeniedError: This identity has no keys of its case, nor was granted it.
+        DeniedError: This identity has no keys of its case, nor was granted it; or it was destroyed.
         VerificationError: One is damaged.
     """
     deposits: dict[bytes, list[tuple[int, Record]]] = {}
@@ -186,6 +238,10 @@ def find(replica: Replica, reads: Reads, records: Sequence[bytes], at: int) -> l
             raise MissingError("a deposit is missing from the vault", "run `evault check`")
         holding = granted.holds(replica, ids.show(stored.case), at)
         held = hold(replica, reads, stored) if holding else None
+        for _, row in rows:
+            gone = destroyed(replica, reads, ids.show(stored.case), row.id, holding=holding)
+            if gone is not None:
+                raise denied("destroyed", gone)
         # The leaves of the others are taken as they stand: the root tells if one is false.
         leaves = reads.leaves(deposit)
         for position, row in rows:

@@ -70,6 +70,7 @@ from vault.proposals import Proposals
 from vault.recordgrants import Grants
 from vault.renewals import Renewals
 from vault.replica import Replica, fingerprint
+from vault.requests import Gone, Requests
 from vault.retrieve import Listed, Opened
 from vault.store import Store
 from vault.store.folder import refuse_network
@@ -120,6 +121,7 @@ class Session:
         self.casework = Casework(self._client, self.proposals)
         self.renewals = Renewals(self._client)
         self.grants = Grants(self._client)
+        self.requests = Requests(self._client)
 
     # --- beginning ------------------------------------------------------------------------------
 
@@ -485,8 +487,12 @@ class Session:
         )
 
     def settle(self) -> None:
-        """Do what this member owes the others: give keys to whoever waits for them, and begin new
-        epochs of the groups that somebody has left who still has their keys."""
+        """Do what this member owes the others: give keys to whoever waits for them, begin new
+        epochs of the groups that somebody has left who still has their keys, and erase what an
+        interrupted destruction has left."""
+        if self.store.owes_sweep:
+            with suppress(BusyError, FileError):
+                self.store.sweep()
         if self._owed():
             with suppress(_NothingOwedError):
                 self._client.state("wrapped", self._wraps)
@@ -557,6 +563,7 @@ class Session:
         why: str | None = None,
         *,
         disposition: str = "copy",
+        request: str | None = None,
     ) -> list[Opened]:
         """Ask the gate for records, for a purpose; the asking is logged before anything is given.
 
@@ -565,6 +572,7 @@ class Session:
             purpose: One of `vault.note.PURPOSES`.
             why: In words, for the case's holders only.
             disposition: `view`, `copy` or `produce`.
+            request: The id of an approved request for exactly this, where the case asks for one.
 
         Raises:
             DeniedError: Refused; the refusal is in the log.
@@ -575,8 +583,10 @@ class Session:
             raise UsageError(f"{purpose!r} is not a purpose", "one of: " + ", ".join(PURPOSES))
         if len(set(records)) != len(records):
             raise UsageError("a record is given twice", "name each record once")
+        if request is not None:
+            return self._release_requested(request, records, purpose, why, disposition)
         opened: dict[str, Opened] = {}
-        for case, names in self._by_case(records).items():
+        for case, names in self.requests.by_case(records).items():
             for start in range(0, len(names), MAX_RECORDS):
                 asked = names[start : start + MAX_RECORDS]
                 body = {
@@ -592,6 +602,10 @@ class Session:
                     ):
                         opened[got.listed.id] = got
         return [opened[record] for record in records]
+
+    def destroy(self, records: Sequence[str], why: str | None = None) -> list[Gone]:
+        """Destroy records for good, or take the next step to it. See `vault.requests`."""
+        return self.requests.destroy(records, why)
 
     def content(
         self, opened: Opened, progress: Callable[[int], None] | None = None
@@ -667,16 +681,26 @@ class Session:
         held = self._holds(case.id)
         return Titled(case, statements.title(self.authority, self._keyring, case) if held else None)
 
-    def _by_case(self, records: Sequence[str]) -> dict[str, list[str]]:
-        cases: dict[str, list[str]] = {}
+    def _release_requested(
+        self, name: str, records: Sequence[str], purpose: str, why: str | None, disposition: str
+    ) -> list[Opened]:
+        request = self.requests.find(name)
+        asked = set(request.records), request.purpose, request.disposition
+        if asked != (set(records), purpose, disposition):
+            raise UsageError(
+                "a request is used for exactly what it asked for",
+                f"see `evault requests`: {request.id[:8]} asks for something else",
+            )
+        answer = self.requests.release(request, why)
+        names = list(request.records)
         with self._client.view() as reads:
-            for record in records:
-                owner = reads.owner(ids.parse(record))
-                found = reads.deposit(owner[0]) if owner else None
-                if found is None:
-                    raise NotFoundError(f"no record {record!r}", "see `evault list`")
-                cases.setdefault(self._case_of(found), []).append(record)
-        return cases
+            opened = {
+                got.listed.id: got
+                for got in retrieve.open_released(
+                    self.replica, self.identity, reads, answer, request.case, names
+                )
+            }
+        return [opened[record] for record in records]
 
     def _case_of(self, deposit: Deposit) -> str:
         """The case that a deposit's row names: one that there is, or the row is damaged."""

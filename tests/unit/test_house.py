@@ -61,6 +61,7 @@ FLOORS = {
     "vault.proposals": 10,
     "vault.people": 11,
     "vault.casework": 11,
+    "vault.requests": 11,
     "vault.session": 12,
     "vault.check": 13,
     "vault.cli": 14,

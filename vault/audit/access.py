@@ -24,13 +24,13 @@ class Access:
 
     Args:
         index: Its place in the log.
-        note_id: The 32-byte hash of its note's id.
+        note_id: The 32-byte hash of its note's id; empty if it is no entry at all.
         kind: Of the actor's note; empty if it cannot be opened.
         actor: The member's id, and `actor_name` their name.
         case: The case's id, or None.
         records: The ids of the records concerned.
         purpose: The purpose code, or None.
-        disposition: `view`, `copy`, `produce`, or None.
+        disposition: `view`, `copy`, `produce`, for a request also `destroy`; or None.
         outcome: What the gate did: `done`, `released`, `pending`, `refused`.
         refusal: The reason code of a refusal, or None.
         time: The gate's time, in seconds since the epoch.
@@ -104,7 +104,11 @@ class _Openers:
 
 
 def _access(replica: Replica, openers: _Openers, index: int, raw: bytes) -> Access:
-    parsed = entry.parse(raw)
+    try:
+        parsed = entry.parse(raw)
+    except Error as error:
+        # The log has it, whatever it is: one that cannot be read hides none of the others.
+        return Access(index, b"", opened=False, problem=error)
     origin = note.origin(replica.vault, ACCESS)
     first, keys = parsed.compartments[0], openers.first(parsed.note_id)
     try:
@@ -134,7 +138,7 @@ def _access(replica: Replica, openers: _Openers, index: int, raw: bytes) -> Acce
         case=case,
         records=tuple(actor.body.get("records", ())),
         purpose=actor.body.get("purpose"),
-        disposition=actor.body.get("disposition"),
+        disposition=actor.body.get("disposition") or actor.body.get("asks_for"),
         outcome=gate.body["outcome"],
         refusal=gate.body["why"],
         time=gate.body["time"],

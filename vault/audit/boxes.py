@@ -151,7 +151,9 @@ class Boxes:
             self._asked[actor.body["id"]] = actor.device
         if actor.kind in {"request", "release", "receipt"}:
             return [actor.device]
-        asked = self._asked.get(actor.body.get("answers", ""))
+        if actor.kind not in {"approval", "denial"}:
+            return []
+        asked = self._asked.get(actor.body["answers"])
         return [] if asked is None or asked not in authority.devices else [asked]
 
     def _box(

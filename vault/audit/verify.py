@@ -3,7 +3,8 @@
 In order: the heads (signatures, consistency with the pins: `Replica.catch_up`), the authority's
 statements and root (the same), every entry of the access log against its root, then of each opened
 entry both signatures by devices valid at that index and the outcome judged again, and at last what
-holds between entries: no note id twice, no gate note that names less than the one before it.
+holds between entries: no note id twice, no gate note that names less than the one before it, and
+nothing released or destroyed on a request that did not bear it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vault.audit.access import Access, accesses
+from vault.audit.requests import Ledger, judged_by, sight
 from vault.authority import approvals
 from vault.authority.judge import denied
-from vault.errors import Error
+from vault.errors import Error, GateError
 from vault.kinds import RENEWALS
 from vault.log import merkle
 from vault.note import ACCESS, AUTHORITY, LOGS, Note
@@ -59,19 +61,22 @@ def verify_log(replica: Replica, reads: Reads) -> tuple[list[Verified], list[Pro
         DamageError, MissingError: Entries are not those under the heads.
     """
     problems = [
-        Problem(AUTHORITY, index, _words(error), type(error).__name__)
-        for index, error in replica.problems.items()
+        Problem(AUTHORITY, index, *_words(error)) for index, error in replica.problems.items()
     ]
     opened = 0
     used: set[bytes] = set(replica.authority.note_ids)
     before: Access | None = None
     renewals: dict[int, Note | None] = {}
+    ledger = Ledger(sight(replica))
     for access in accesses(replica, reads):
         opened += access.opened
         if access.problem is not None:
-            code = type(access.problem).__name__
-            problems.append(Problem(ACCESS, access.index, _words(access.problem), code))
-        if access.note_id in used:
+            problems.append(Problem(ACCESS, access.index, *_words(access.problem)))
+        problems += [
+            Problem(ACCESS, access.index, wrong.reason, wrong.code)
+            for wrong in ledger.take(access, judged_by(replica, access))
+        ]
+        if access.note_id and access.note_id in used:
             problems.append(Problem(ACCESS, access.index, "its note was used before", "used-id"))
         used.add(access.note_id)
         renewals[access.index] = _renewal(access)
@@ -119,8 +124,10 @@ def _confirms(
     return "" if reason is None else "it should have been refused: " + denied(reason).message
 
 
-def _words(error: Error) -> str:
-    return error.message
+def _words(error: Error) -> tuple[str, str]:
+    """What is wrong with one entry, in words and as a code: if the rules refuse it, theirs."""
+    reason = error.reason if isinstance(error, GateError) else None
+    return error.message, reason or type(error).__name__
 
 
 def _in_order(replica: Replica, access: Access) -> bool:

@@ -41,13 +41,45 @@ def approvers(authority: Authority, request: Note, answers: Iterable[Note], at: 
     return found
 
 
+def needed(authority: Authority, request: Note) -> int:
+    """How many others must approve a request: as many as the case's policy asks for, and at least
+    one where something is to be destroyed."""
+    wanted = authority.cases[request.body["case"]].policy.approvals
+    return max(1, wanted) if request.body["asks_for"] == DESTROY else wanted
+
+
+def people(authority: Authority, request: Note, answers: Iterable[Note], at: int) -> set[str]:
+    """The holders who stand behind a request at a time: who approved it, and who asked."""
+    found = approvers(authority, request, answers, at)
+    asker = authority.ever(request.device)
+    if asker is not None and authority.holds(asker.id, request.body["case"], at):
+        found.add(asker.id)
+    return found
+
+
+def enough(authority: Authority, request: Note, answers: Iterable[Note], at: int) -> bool:
+    """Whether a request has the approvals that it needs at a time.
+
+    What is to be destroyed needs one more than others must approve, whoever asked, and an advocate
+    among them.
+    """
+    answers = list(answers)
+    wanted = needed(authority, request)
+    if request.body["asks_for"] != DESTROY:
+        return len(approvers(authority, request, answers, at)) >= wanted
+    behind = people(authority, request, answers, at)
+    advocates = [name for name in behind if Role.ADVOCATE in authority.members[name].roles]
+    return len(behind) > wanted and bool(advocates)
+
+
 def judge_answer(authority: Authority, act: Note, request: Note, at: int) -> str | None:
     """Judge an approval or a denial against the request that it answers.
 
     Returns:
         None if it is allowed, else the reason code.
     """
-    if not _answers(act, request, act.kind):
+    # A device that was revoked since may have been in other hands when it asked.
+    if not _answers(act, request, act.kind) or request.device not in authority.devices:
         return "request"
     if at >= request.body["expires"]:
         return "expired"
@@ -72,24 +104,19 @@ def judge_use(
     Returns:
         None if it is allowed, else the reason code.
     """
-    if not _uses(act, request):
+    if not _uses(act, request) or request.device not in authority.devices:
         return "request"
     if at >= request.body["expires"]:
         return "expired"
-    case = authority.cases[act.body["case"]]
-    agreed = approvers(authority, request, answers, at)
+    answers = list(answers)
     by, asker = authority.member_of(act.device), authority.ever(request.device)
-    if act.kind == "release":
-        # Only who asked can use it, from whichever of their devices.
-        if asker is None or asker.id != by.id:
-            return "request"
-        return None if len(agreed) >= case.policy.approvals else "approvals"
-    people = set(agreed)
-    if asker is not None and authority.holds(asker.id, case.id, at):
-        people.add(asker.id)
-    advocates = {name for name in people if Role.ADVOCATE in authority.members[name].roles}
-    enough = len(people) > max(1, case.policy.approvals) and advocates and by.id in people
-    return None if enough else "approvals"
+    # Only who asked can use a release, from whichever of their devices; a destruction is done by
+    # any of those who stand behind it.
+    if act.kind == "release" and (asker is None or asker.id != by.id):
+        return "request"
+    if act.kind != "release" and by.id not in people(authority, request, answers, at):
+        return "approvals"
+    return None if enough(authority, request, answers, at) else "approvals"
 
 
 def judge_confirmation(authority: Authority, act: Note, renewal: Note, at: int) -> str | None:

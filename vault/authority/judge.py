@@ -32,6 +32,7 @@ _MESSAGES = {
     ),
     "approvals": ("too few of the other holders have approved", "see `evault requests`"),
     "denied": ("another holder has denied this request", "see `evault requests`"),
+    "used": ("this request was used before", "file a new one with `evault request`"),
     "expired": ("this request has expired", "file a new one with `evault request`"),
     "own-request": ("nobody approves or denies their own request", "ask another holder"),
     "hold": ("the case is under a legal hold", "two advocates who hold it can lift it"),

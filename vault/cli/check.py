@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -69,6 +70,7 @@ def check(call: Call, *, keyless: bool) -> None:
         problems=len(problems),
         warnings=len(report.warnings),
         keyless=keyless,
+        destroyed=report.destroyed,
     )
     _conclude(call, report, first)
 
@@ -84,7 +86,7 @@ def _without_keys(call: Call, store: Store) -> tuple[Report, Error | None]:
 
 def _with_keys(call: Call, store: Store) -> tuple[Report, Error | None]:
     """Check with keys; where a session refuses to begin, its reason is one problem more."""
-    from vault.check import Problem, Report
+    from vault.check import Problem
     from vault.errors import UnknownVaultError
     from vault.session import Session
 
@@ -103,7 +105,7 @@ def _with_keys(call: Call, store: Store) -> tuple[Report, Error | None]:
         said: list[Problem] = list(report.problems)
         if concerns_log or not said:
             said.append(Problem("session", error.message, {}, log=concerns_log))
-        return Report(report.records, report.entries, said), error
+        return replace(report, problems=said), error
     with session:
         call.introduce(session)
         return _run(call, store, session), None
@@ -119,6 +121,13 @@ def _run(call: Call, store: Store, session: Any) -> Report:
 
 def _conclude(call: Call, report: Report, first: Error | None) -> None:
     problems = len(report.problems)
+    if report.destroyed:
+        text = ngettext(
+            "{count} record was destroyed, as the log says",
+            "{count} records were destroyed, as the log says",
+            report.destroyed,
+        )
+        call.out.say(text, count=report.destroyed)
     if not problems:
         call.out.say(
             _("{records} records and {entries} entries: all is well"),

@@ -71,7 +71,11 @@ def list_records(call: Call, *, case: str | None) -> None:
         """Show what is known about a record.
 
         Without a purpose, its label and who stored it when. With one, its particulars too: that is
-        a release, and the log will say who saw them and for what.
+        a release, and the log will say who saw them and for what. Of a record that was destroyed,
+        who did it and when.
+
+        Where the case asks for the approval of others, this asks them, ends with exit code 31, and
+        does it when it is called again after they have approved.
         """
     ),
     examples=("evault show abcd2345", "evault show abcd2345 --purpose preparation"),
@@ -82,16 +86,25 @@ def list_records(call: Call, *, case: str | None) -> None:
 @click.pass_obj
 def show(call: Call, *, record: str, purpose: str | None, why: str | None) -> None:
     """Show what is known about a record."""
+    from vault.cli.requests import release, tell_gone
+
     if why is not None and purpose is None:
         raise UsageError(_("--why says more about a purpose: give --purpose too"))
     with call.session() as session:
         found = session.find_record(record)
         opened = None
-        if purpose is None:
-            listed = session.record(found)
-        else:
-            opened = session.release([found], purpose, why, disposition="view")[0]
-            listed = opened.listed
+        try:
+            if purpose is None:
+                listed = session.record(found)
+            else:
+                opened = release(call, session, [found], purpose, why, disposition="view")[0]
+                listed = opened.listed
+        except DeniedError as error:
+            gone = session.requests.gone(found) if error.reason == "destroyed" else None
+            if gone is None:
+                raise
+            tell_gone(call, gone)
+            return
         seen = {**_label(listed), **_origin(session, listed)}
         more = {} if opened is None else _particulars(opened)
         call.out.object("record", **seen, **more)
@@ -110,6 +123,9 @@ def show(call: Call, *, record: str, purpose: str | None, why: str | None) -> No
         Text, CSV, JSON and XML as they are; HTML as text; mail with its headers and a list of what
         is attached. Characters that could play tricks on a terminal are spelt out. Anything else,
         and what is larger than 8 MiB, cannot be shown (exit code 23): use `evault get`.
+
+        Where the case asks for the approval of others, this asks them, ends with exit code 31, and
+        does it when it is called again after they have approved.
         """
     ),
     examples=("evault view abcd2345 --purpose review",),
@@ -120,6 +136,8 @@ def show(call: Call, *, record: str, purpose: str | None, why: str | None) -> No
 @click.pass_obj
 def view(call: Call, *, record: str, purpose: str | None, why: str | None) -> None:
     """Show a record's content on the screen."""
+    from vault.cli.requests import release
+
     if call.json:
         raise UsageError(_("`evault view` is for people"), _("programs use `evault get -o -`"))
     purpose, why = call.purpose(purpose, why)
@@ -127,9 +145,10 @@ def view(call: Call, *, record: str, purpose: str | None, why: str | None) -> No
         found = session.find_record(record)
         try:
             label = session.record(found).label.values
-        except DeniedError:
-            # The gate refuses, and the refusal stands in the log.
-            session.release([found], purpose, why, disposition="view")
+        except DeniedError as error:
+            if error.reason != "destroyed":
+                # The gate refuses, and the refusal stands in the log.
+                session.release([found], purpose, why, disposition="view")
             raise
         # What cannot be shown is not asked for: the log would speak of a look that nobody had.
         reason = screen.unshowable(str(label["type"]), int(label["size"]))
@@ -137,7 +156,7 @@ def view(call: Call, *, record: str, purpose: str | None, why: str | None) -> No
             raise MalformedError(
                 reason, _("use `evault get {record} -o FILE`").format(record=record)
             )
-        opened = session.release([found], purpose, why, disposition="view")[0]
+        opened = release(call, session, [found], purpose, why, disposition="view")[0]
         # All of it first: only the end says whether it is what was stored.
         data = b"".join(session.content(opened))
         session.receive([opened])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -43,18 +43,24 @@ _STDOUT = "-"
 
         One record goes to the file OUT, or into OUT if that is a folder; several go into the folder
         OUT under their original names. - is standard output; only text goes to a terminal.
+
+        Where the case asks for the approval of others, this asks them and ends with exit code 31.
+        After they have approved, the same command brings the records, and so does --request. What
+        was destroyed is refused (exit code 30).
         """
     ),
     examples=(
         "evault get abcd2345 -o statement.pdf --purpose hearing",
         'evault get abcd2345 efgh6723 -o for-the-court/ --purpose filing --why "Motion of May 4"',
         "evault get abcd2345 -o - --purpose review | sha256sum",
+        "evault get --request ijkl2345 -o for-the-court/",
     ),
 )
-@click.argument("records", nargs=-1, required=True, type=TEXT, metavar="RECORD...")
+@click.argument("records", nargs=-1, type=TEXT, metavar="[RECORD...]")
 @click.option("-o", "--output", type=PLACE, metavar="OUT", help=_("A file, a folder, or - ."))
 @click.option("--purpose", type=PURPOSE, help=_("Why you ask; auditors see it."))
 @click.option("--why", type=TEXT, help=_("In words; only holders of the case see it."))
+@click.option("--request", type=TEXT, help=_("An approved request: exactly its records."))
 @click.pass_obj
 def get(
     call: Call,
@@ -63,34 +69,84 @@ def get(
     output: str | None,
     purpose: str | None,
     why: str | None,
+    request: str | None,
 ) -> None:
     """Retrieve records for a purpose."""
+    if not records and request is None:
+        raise UsageError(_("missing RECORD"), _("name a record, or a request with --request"))
     output = call.text(output, "-o", _("Where to: a file or a folder"))
     if output == _STDOUT and len(records) > 1:
         raise UsageError(_("only one record goes to standard output"), _("name a folder with -o"))
     if output == _STDOUT and call.json:
         raise UsageError(_("--json and -o - both want standard output"))
-    purpose, why = call.purpose(purpose, why)
+    if request is None:
+        purpose, why = call.purpose(purpose, why)
     with call.session() as session:
         found = [session.find_record(record) for record in records]
         if len(set(found)) != len(found):
             raise UsageError(_("a record is given twice"), _("name each record once"))
-        labels = _labels(session, found, purpose, why)
+        wanted = _wanted(session, found, purpose, why, request)
+        labels = _labels(session, wanted)
+        if output == _STDOUT and len(labels) > 1:
+            raise UsageError(
+                _("only one record goes to standard output"), _("name a folder with -o")
+            )
         if output == _STDOUT:
-            _to_stdout(call, session, labels[0], purpose, why)
+            _to_stdout(call, session, labels[0], wanted)
         else:
-            _to_files(call, session, labels, output, purpose, why)
+            _to_files(call, session, labels, output, wanted)
 
 
-def _labels(
-    session: Session, records: Sequence[str], purpose: str, why: str | None
-) -> list[Listed]:
+class _Wanted(NamedTuple):
+    """What is to be released, for what, and with which request."""
+
+    records: Sequence[str]
+    purpose: str
+    why: str | None
+    disposition: str = "copy"
+    request: str | None = None
+
+    def release(self, call: Call, session: Session) -> list[Opened]:
+        """Have it released, or others asked for it."""
+        from vault.cli.requests import release
+
+        return release(
+            call,
+            session,
+            self.records,
+            self.purpose,
+            self.why,
+            disposition=self.disposition,
+            request=self.request,
+        )
+
+
+def _wanted(
+    session: Session,
+    records: Sequence[str],
+    purpose: str | None,
+    why: str | None,
+    request: str | None,
+) -> _Wanted:
+    if request is None:
+        return _Wanted(records, purpose or "", why)
+    asked = session.requests.find(request)
+    if asked.disposition == "destroy":
+        raise UsageError(_("this is a request to destroy"), _("see `evault destroy`"))
+    return _Wanted(
+        records or asked.records, purpose or asked.purpose, why, asked.disposition, asked.id
+    )
+
+
+def _labels(session: Session, wanted: _Wanted) -> list[Listed]:
     try:
-        return session.labels(records)
-    except DeniedError:
-        refused = [record for record in records if not _readable(session, record)]
+        return session.labels(wanted.records)
+    except DeniedError as error:
+        if error.reason == "destroyed":
+            raise
+        refused = [record for record in wanted.records if not _readable(session, record)]
         # The gate refuses these, and the refusal stands in the log.
-        session.release(refused, purpose, why)
+        session.release(refused, wanted.purpose, wanted.why)
         raise
 
 
@@ -102,7 +158,7 @@ def _readable(session: Session, record: str) -> bool:
     return True
 
 
-def _to_stdout(call: Call, session: Session, listed: Listed, purpose: str, why: str | None) -> None:
+def _to_stdout(call: Call, session: Session, listed: Listed, wanted: _Wanted) -> None:
     kind, length = str(listed.label.values["type"]), int(listed.label.values["size"])
     shown = call.out.is_terminal()
     if shown and screen.unshowable(kind, length):
@@ -110,7 +166,7 @@ def _to_stdout(call: Call, session: Session, listed: Listed, purpose: str, why: 
             screen.unshowable(kind, length),
             _("send it to a file with -o FILE, or through a pipe"),
         )
-    opened = session.release([listed.id], purpose, why)[0]
+    opened = wanted.release(call, session)[0]
     if shown:
         # Even text can play tricks on a terminal.
         data = b"".join(session.content(opened))
@@ -127,8 +183,7 @@ def _to_files(
     session: Session,
     labels: Sequence[Listed],
     output: str,
-    purpose: str,
-    why: str | None,
+    wanted: _Wanted,
 ) -> None:
     names = [str(listed.label.values["name"]) for listed in labels]
     needed = sum(int(listed.label.values["size"]) for listed in labels)
@@ -136,7 +191,7 @@ def _to_files(
     like_folder = output.endswith(("/", os.sep))
     paths = deliver.targets(Path(output), names, vault=session.store.path, folder=like_folder)
     with deliver.folders_for(paths, needed):
-        released = session.release([listed.id for listed in labels], purpose, why)
+        released = wanted.release(call, session)
         whole, failed = _write(call, session, list(zip(released, paths, strict=True)), needed)
         # A receipt is for a whole release: whoever signs it says that all its hashes matched.
         unsound = {opened.entry for opened, _error in failed}

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from vault.session import Session
 
 _NAMED = 3
+_OF_REQUESTS = {
+    "request": "id",
+    "approval": "answers",
+    "denial": "answers",
+    "release": "request",
+    "destruction": "answers",
+}
+"""Where the acts that concern a request name it."""
 
 
 @click.group(
@@ -37,7 +45,7 @@ def log() -> None:
 @log.command(
     "list",
     help=_(
-        """List the access log: deposits, releases, receipts, refusals.
+        """List the access log: deposits, requests and answers, releases, receipts, refusals.
 
         Times are the gate's, in UTC. What you may not open is counted at the end.
         """
@@ -116,6 +124,8 @@ def _fields(session: Session, access: Access) -> dict[str, Any]:
             fields |= _deposited(session, access)
     if access.kind == "receipt":
         fields |= {"for": body["entry"]}
+    if access.kind in _OF_REQUESTS:
+        fields |= {"request": body[_OF_REQUESTS[access.kind]]}
     if access.case is not None and session.authority.holds(
         session.member.id, access.case, session.now()
     ):
@@ -136,6 +146,8 @@ def _deposited(session: Session, access: Access) -> dict[str, Any]:
 
 def _row(access: Access, cases: Mapping[str, str]) -> tuple[str, ...]:
     what = access.kind if access.purpose is None else f"{access.kind}: {access.purpose}"
+    if access.kind == "request":
+        what += f", {access.disposition}"
     if access.outcome == "refused":
         what += _(" REFUSED ({reason})").format(reason=access.refusal)
     if access.problem is not None:
@@ -149,6 +161,8 @@ def _row(access: Access, cases: Mapping[str, str]) -> tuple[str, ...]:
         records = ngettext("{count} record", "{count} records", count).format(count=count)
     if access.kind == "receipt":
         records = _("of entry {entry}").format(entry=body["entry"])
+    if access.kind in {"approval", "denial"}:
+        records = _("of request {request}").format(request=body["answers"][:8])
     return (
         str(access.index),
         moment(access.time),

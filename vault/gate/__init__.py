@@ -10,7 +10,8 @@ Whatever changes a vault is a message to the gate. Inside one write transaction 
 A refusal is appended too. Nothing is released before the transaction has committed. Embedded, the
 gate is an object in the member's own process and signs with that member's device.
 
-`core` is the gate itself; `deposits` and `releases` are what it does for each kind of act.
+`core` is the gate itself; `deposits`, `requests`, `releases` and `destructions` are what it does
+for each kind of act.
 """
 
 from vault.gate.core import LEVEL, Clock, Gate, Turn, found, gate_note, seal_statement

@@ -36,7 +36,7 @@ from vault.errors import (
     RolledBackError,
     StaleError,
 )
-from vault.gate import deposits, grants, releases, renewals
+from vault.gate import deposits, destructions, grants, releases, renewals, requests
 from vault.log import checkpoint, entry, merkle, proof
 from vault.log.checkpoint import Checkpoint
 from vault.log.entry import Entry
@@ -80,7 +80,7 @@ class Turn:
     message: Message
     rows: BinaryIO | None
     at: int
-    after: list[Callable[[], None]] = field(default_factory=list)
+    after: list[Callable[[], object]] = field(default_factory=list)
 
     @property
     def authority(self) -> Authority:
@@ -382,13 +382,27 @@ def found(
             writes.set_head(log, checkpoint.sign(signing, head, at))
 
 
-_WITH_MORE = {"deposit", "rekey", "re-encrypt", "confirmation", "records-granted"}
+_WITH_MORE = {
+    "deposit",
+    "approval",
+    "denial",
+    "release",
+    "destruction",
+    "rekey",
+    "re-encrypt",
+    "confirmation",
+    "records-granted",
+}
 """Kinds of messages that come with attachments or rows: their handlers look at them."""
 
 _HANDLERS: dict[str, Callable[[Turn], Answer]] = {
     "deposit": deposits.keep,
     "release": releases.release,
     "receipt": releases.receipt,
+    "request": requests.ask,
+    "approval": requests.answer,
+    "denial": requests.answer,
+    "destruction": destructions.destroy,
     "rekey": renewals.rekey,
     "re-encrypt": renewals.reencrypt,
     "confirmation": renewals.confirm,

@@ -12,7 +12,7 @@ from vault import grantseals
 from vault.authority import Authority
 from vault.authority.judge import denied
 from vault.errors import MalformedError
-from vault.gate.releases import find
+from vault.gate.records import find
 from vault.message import Message
 from vault.model import RecordsGrant, SealedSecret
 from vault.note import Note

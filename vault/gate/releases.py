@@ -10,6 +10,7 @@ from keys.derive import Label
 from keys.seal import seal
 from vault import ids, recordkeys
 from vault.errors import DamageError, MalformedError
+from vault.gate import records, requests
 from vault.gate.deposits import gate_secret
 from vault.log import merkle
 from vault.message import Answer
@@ -26,17 +27,21 @@ def release(turn: Turn) -> Answer:
     """Log a release that the authority allows, and answer with the shares of its records.
 
     Raises:
-        MalformedError: It names a record twice.
+        MalformedError, SignatureError: It names a record twice, or comes with something else than
+            the notes of the request that it uses.
         DamageError: What the shares come from is missing.
     """
-    if turn.actor.body["request"] is not None:
-        return turn.refuse("request")
-    reason = find(turn.writes, turn.case, turn.actor.body["records"])
+    body = turn.actor.body
+    if body["request"] is None and (turn.message.attachments or turn.rows is not None):
+        raise MalformedError("a release without a request comes with nothing beside it")
+    reason = records.find(turn.writes, turn.case, body["records"])
+    if reason is None and body["request"] is not None:
+        reason = requests.use(turn)
     if reason is not None:
         return turn.refuse(reason)
     # The shares are derived before the entry is written only to fail early on damage: they
     # leave the gate after the transaction has committed.
-    given = b"".join(shares(turn.gate, turn.writes, turn.actor.body["records"]))
+    given = b"".join(shares(turn.gate, turn.writes, body["records"]))
     # Who was granted single records has no key of the case, and must find their own release.
     answer = turn.append("released", also=[turn.actor.device])
     return give(turn, answer, given)
@@ -51,22 +56,6 @@ def give(turn: Turn, answer: Answer, given: bytes) -> Answer:
     return replace(answer, sealed=sealed)
 
 
-def find(reads: Reads, case: str, names: list[str]) -> str | None:
-    """Look for records that an act names: nothing if each is in the case, else a reason code.
-
-    Raises:
-        MalformedError: One is named twice.
-    """
-    if len(set(names)) != len(names):
-        raise MalformedError("an act names a record twice")
-    for name in names:
-        owner = reads.owner(ids.parse(name))
-        deposit = owner and reads.deposit(owner[0])
-        if not deposit or ids.show(deposit.case) != case:
-            return "no-record"
-    return None
-
-
 def receipt(turn: Turn) -> Answer:
     """A receipt names an entry that is there; whose it is only its readers can tell."""
     head, body = turn.gate.replica.heads[ACCESS], turn.actor.body
@@ -78,7 +67,7 @@ def receipt(turn: Turn) -> Answer:
     return turn.append("done", also=[turn.actor.device])
 
 
-def shares(gate: Gate, reads: Reads, records: list[str]) -> Iterator[bytes]:
+def shares(gate: Gate, reads: Reads, names: list[str]) -> Iterator[bytes]:
     """The gate's share of each record's key, 32 bytes, in order.
 
     Raises:
@@ -87,7 +76,7 @@ def shares(gate: Gate, reads: Reads, records: list[str]) -> Iterator[bytes]:
     """
     secrets: dict[bytes, tuple[Deposit, bytes]] = {}
     vault = ids.parse(gate.replica.vault)
-    for name in records:
+    for name in names:
         record = ids.parse(name)
         owner = reads.owner(record)
         if owner is None:

@@ -229,6 +229,7 @@ def _json(value: dict[str, Any]) -> bytes:
 _HEX = frozenset("0123456789abcdef")
 _DEPOSIT = {"case_seal": 64, "gate_seal": 64, "id": 32, "records_root": 64}
 _REENCRYPTED = {**_DEPOSIT, "before_root": 64, "signed": 64}
+_MOST = 1000
 
 
 def _known(public: object) -> bool:
@@ -263,11 +264,21 @@ def _confirmed(value: object) -> bool:
     return type(value) is int and value >= 0
 
 
+def _destroyed(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and 0 < len(value) <= _MOST
+        and all(_is_hex(name, 32) for name in value)
+        and len(set(value)) == len(value)
+    )
+
+
 _PUBLIC: dict[str, Callable[[object], bool]] = {
     "deposit": _hashes(_DEPOSIT),
     "renewal": _renewal,
     "reencrypted": _hashes(_REENCRYPTED),
     "confirms": _confirmed,
+    "destroyed": _destroyed,
 }
 """What a public part can have beside the note's id, and the shape of each."""
 

@@ -107,7 +107,7 @@ class Blobs:
                 # Zeros first: the file system may not overwrite what it only forgets.
                 _zero(place, 0, place.stat().st_size)
                 place.unlink()
-                _sync_folder(place.parent)
+                sync_folder(place.parent)
             else:
                 _zero(place, offset, size)
         except FileNotFoundError:
@@ -193,9 +193,9 @@ class BlobWriter:
             os.link(self._fresh, place)
             linked = True
             self._fresh.unlink()
-            _sync_folder(place.parent)
+            sync_folder(place.parent)
             if made:
-                _sync_folder(self._root)
+                sync_folder(self._root)
         except OSError as error:
             self.abort()
             if linked:
@@ -243,7 +243,8 @@ def _zero(place: Path, offset: int, size: int) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -50,6 +50,7 @@ _GRANTED = select(_grant.statement).distinct().order_by(_grant.statement)
 _DROP_GRANTS = delete(tables.record_grant).where(_grant.statement == bindparam("of"))
 _DROP_GRANT = _DROP_GRANTS.where(_grant.position == bindparam("at"))
 _REQUEST = select(tables.request).where(tables.request.c.note_id == bindparam("note_id"))
+_REQUESTS = select(tables.request).order_by(tables.request.c.entry)
 _RENEWALS = (
     select(tables.renewal)
     .where(_renewal.entry == bindparam("entry"), _renewal.position >= bindparam("start"))
@@ -167,6 +168,11 @@ class ChangeReads:
         logged as one that counts."""
         row = self._connection.execute(_REQUEST, {"note_id": note_id}).first()
         return None if row is None else named(REQUESTS, row.state)
+
+    def requests(self) -> list[tuple[bytes, int, str]]:
+        """All requests and answers that count: note-id hash, index of the entry, state."""
+        rows = self._connection.execute(_REQUESTS)
+        return [(bytes(row.note_id), row.entry, named(REQUESTS, row.state)) for row in rows]
 
     # --- renewals -------------------------------------------------------------------------------
 

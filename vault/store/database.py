@@ -30,7 +30,7 @@ from vault.errors import BusyError, DamageError, Error, FileError, MissingError,
 from vault.model import Deposit, Record
 from vault.note import ACCESS, AUTHORITY
 from vault.store import folder, tables
-from vault.store.blobs import Blobs
+from vault.store.blobs import Blobs, sync_folder
 from vault.store.changes import ChangeReads, ChangeWrites
 from vault.store.rows import deposit_of, record_of, record_row
 
@@ -40,6 +40,7 @@ _DATABASE = "vault.db"
 _WAIT = 5.0
 _GRACE = 7 * 24 * 3600
 _COLLECTED = "collected"
+_UNSWEPT = "unswept"
 
 _HEAD = select(tables.log_head.c.note).where(tables.log_head.c.log == bindparam("log"))
 _ENTRY = select(tables.log_entry.c.raw).where(
@@ -433,6 +434,21 @@ class Store:
             with connection, connection.begin():
                 yield Writes(connection)
 
+    def owe_sweep(self) -> None:
+        """Note down, durably, that something will have to be erased: see `sweep`.
+
+        Raises:
+            FileError: It cannot be written.
+        """
+        with _translated():
+            (self.path / "blobs" / _UNSWEPT).touch()
+            sync_folder(self.path / "blobs")
+
+    @property
+    def owes_sweep(self) -> bool:
+        """Whether something of destroyed records may be left to erase."""
+        return (self.path / "blobs" / _UNSWEPT).exists()
+
     def sweep(self) -> bool:
         """Erase what is left of destroyed records: their content, and old rows in the database's
         write-ahead log. May be called again; a kill in between leaves something to do.
@@ -444,11 +460,15 @@ class Store:
             FileError: A blob cannot be written.
         """
         with self.read() as reads:
-            places = [(record, reads.record(record)) for record in reads.tombstones()]
-        for _, row in places:
+            rows = [reads.record(record) for record in reads.tombstones()]
+        for row in rows:
             if row is not None:
                 self.blobs.erase(row.blob, row.offset, row.content_size)
-        return self.truncate_log()
+        done = self.truncate_log()
+        if done:
+            with _translated():
+                (self.path / "blobs" / _UNSWEPT).unlink(missing_ok=True)
+        return done
 
     def truncate_log(self) -> bool:
         """Write all of the write-ahead log into the database and empty it: what was overwritten or
