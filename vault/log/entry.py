@@ -165,16 +165,21 @@ def compartment_key(
     """The random key of a compartment, for whoever hands it on. See `open_compartment`."""
     compartment = parse_compartment(raw)
     bound = (origin.encode(), compartment.commitment)
-    for tag, sealed in compartment.recipients:
-        for opener in openers:
-            # A seal without a tag is tried with every key; one with a tag only with its own.
-            if tag and tag != opener.tag and not thorough:
-                continue
-            try:
-                return opener.key.open(sealed, Label.ENTRY_KEY, *bound)
-            except OpenError:
-                continue
+    pairs = [(tag, sealed, to) for tag, sealed in compartment.recipients for to in openers]
+    # A tag that fits is as good as certain: it comes before all that can only be tried.
+    for tag, sealed, opener in sorted(pairs, key=lambda pair: not _tagged(pair[0], pair[2])):
+        # A seal without a tag is tried with every key; one with a tag only with its own.
+        if tag and tag != opener.tag and not thorough:
+            continue
+        try:
+            return opener.key.open(sealed, Label.ENTRY_KEY, *bound)
+        except OpenError:
+            continue
     return None
+
+
+def _tagged(tag: bytes, opener: Opener) -> bool:
+    return bool(tag) and tag == opener.tag
 
 
 def open_with_key(origin: str, raw: bytes, key: bytes) -> bytes:
