@@ -9,6 +9,7 @@ import threading
 from blake3 import blake3
 
 _THREAD_WORTH = 8 << 20
+_IN_FLIGHT = 4
 """From how many bytes on a second thread pays: below, its start costs more than it saves."""
 
 
@@ -42,34 +43,41 @@ class Sha256:
         expected: About how many bytes will come, to tell whether a thread is worth it.
     """
 
-    __slots__ = ("_blocks", "_hash", "_thread")
+    __slots__ = ("_blocks", "_flying", "_hash", "_hashed", "_thread")
 
     def __init__(self, expected: int = 0) -> None:
         self._hash = hashlib.sha256()
-        self._blocks: queue.Queue[bytes | None] | None = None
+        # These queues, unlike `queue.Queue`, are not left locked by who is interrupted in one.
+        self._blocks: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._hashed: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._flying = 0
         self._thread: threading.Thread | None = None
         if expected >= _THREAD_WORTH:
-            # Four blocks in flight bound the memory; a slower hash makes the reader wait.
-            self._blocks = queue.Queue(maxsize=4)
-            self._thread = threading.Thread(target=self._work, args=(self._blocks,), daemon=True)
+            self._thread = threading.Thread(target=self._work, daemon=True)
             self._thread.start()
 
-    def _work(self, blocks: queue.Queue[bytes | None]) -> None:
-        while (block := blocks.get()) is not None:
+    def _work(self) -> None:
+        while (block := self._blocks.get()) is not None:
             self._hash.update(block)
+            self._hashed.put(None)
 
     def update(self, block: bytes) -> None:
-        if self._blocks is None:
+        if self._thread is None:
             self._hash.update(block)
-        else:
-            self._blocks.put(block)
+            return
+        # Four blocks in flight bound the memory; a slower hash makes the reader wait.
+        if self._flying == _IN_FLIGHT:
+            self._hashed.get()
+            self._flying -= 1
+        self._blocks.put(block)
+        self._flying += 1
 
     def close(self) -> None:
         """End the thread; safe to call twice."""
-        if self._thread is not None and self._blocks is not None:
+        if self._thread is not None:
             self._blocks.put(None)
             self._thread.join()
-            self._thread = self._blocks = None
+            self._thread = None
 
     def digest(self) -> bytes:
         """Wait for the thread and return the 32 bytes."""
