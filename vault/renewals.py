@@ -150,6 +150,23 @@ class Renewals:
                     ]
         return sorted(found, key=lambda one: one.entry)
 
+    def unreadable(self, case: str | None = None) -> int:
+        """How many deposits wait for another holder before this member can read them.
+
+        Args:
+            case: Only of this case; else of all that this member holds.
+        """
+        client, at = self._client, self._client.now()
+        held = [name for name in client.authority.cases if case in {None, name}]
+        count = 0
+        with client.view() as reads:
+            for name in held:
+                if not client.authority.holds(self._me, name, at):
+                    continue
+                for deposit in reads.deposits_of(ids.parse(name)):
+                    count += not renewed.meant(client.replica, reads, deposit, name)
+        return count
+
     # --- rekeying -------------------------------------------------------------------------------
 
     def rekey(self, case: str, progress: Progress | None = None) -> Renewed:

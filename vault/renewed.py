@@ -16,7 +16,7 @@ from vault.authority import approvals
 from vault.errors import DamageError, GateError, MissingError
 from vault.kinds import RENEWALS
 from vault.log import entry, merkle
-from vault.message import NotMeantError, open_secret, seals_leaf
+from vault.message import NotMeantError, open_secret, sealed_to, seals_leaf
 from vault.model import Deposit, Renewal, Seals
 from vault.note import ACCESS, Note
 from vault.replica import Replica
@@ -216,6 +216,22 @@ def open_case_secret(replica: Replica, case: str, sealed: Seals) -> tuple[bytes,
         u64(sealed.epoch),
     )
     return opened[:_SECRET], opened[_SECRET:] or None
+
+
+def meant(replica: Replica, reads: Reads, deposit: Deposit, case: str) -> bool:
+    """Whether a deposit's case secret is sealed to this identity, by its own seals or by new ones
+    that wait; not whether that opens.
+
+    Raises:
+        MalformedError, VerificationError: A seal is no seal, or a wrap or link false.
+    """
+    known = [deposit.seals]
+    known += [row.seals for row in reads.renewals_of(deposit.id) if row.state == WAITING]
+    for seals in known:
+        openers = replica.keyring.secret_openers(replica.authority, case, seals.epoch)
+        if not openers.keys().isdisjoint(sealed_to(seals.case_seal)):
+            return True
+    return False
 
 
 def find_case_secret(

@@ -37,6 +37,9 @@ from vault.recordkeys import Place
 from vault.replica import Replica
 from vault.store import Reads, Store
 
+NOT_YET = "not-yet"
+"""The reason of an error for what somebody may read and has no keys for yet."""
+
 _BLOCK = 64 * container.SEALED_CHUNK
 
 
@@ -121,7 +124,12 @@ def hold(replica: Replica, reads: Reads, deposit: Deposit) -> Held:
     except (VerificationError, MalformedError) as error:
         # Whether the row is damaged, or the seal false, or it is for others, the entry tells.
         false = error
-    found = open_entry(replica, reads, deposit.entry, case, key)
+    try:
+        found = open_entry(replica, reads, deposit.entry, case, key)
+    except DeniedError:
+        if isinstance(false, NotMeantError):
+            raise _not_yet() from None
+        raise
     body = found.actor.body
     if (
         found.actor.kind != "deposit"
@@ -133,16 +141,20 @@ def hold(replica: Replica, reads: Reads, deposit: Deposit) -> Held:
         raise DamageError("a deposit's row names an entry that says that it was refused")
     records = renewed.check_seals(replica, reads, deposit, found.actor)
     if isinstance(false, NotMeantError):
-        raise DeniedError(
-            "something was added to the case while its keys were about to change",
-            "you can read it after the next act of another holder",
-            reason="no-key",
-        )
+        raise _not_yet()
     if false is not None:
         raise false
     if recordkeys.case_commitment(secret).hex() != records.body["case_commitment"]:
         raise DamageError("a deposit's case secret is not the one that its depositor signed")
     return Held(deposit, found.actor, found.gate, records, secret, found.key)
+
+
+def _not_yet() -> DeniedError:
+    return DeniedError(
+        "something was added to the case before you had keys for it",
+        "you can read it after the next act of somebody who held the case then",
+        reason=NOT_YET,
+    )
 
 
 def labels(replica: Replica, reads: Reads, held: Held) -> Iterator[Listed]:

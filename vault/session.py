@@ -39,6 +39,7 @@ from vault.errors import (
     AmbiguousError,
     BusyError,
     DamageError,
+    DeniedError,
     Error,
     FileError,
     MalformedError,
@@ -357,7 +358,8 @@ class Session:
     def records(self, case: str | None = None) -> Iterator[Listed]:
         """The labels of all records that this member may see, oldest first.
 
-        Those that were granted one by one are among them, if that was to this device too.
+        Those that were granted one by one are among them, if that was to this device too. What
+        waits for another holder, who has to seal it anew, is not: see `Renewals.unreadable`.
 
         Args:
             case: Only of this case.
@@ -377,7 +379,12 @@ class Session:
                 if case not in {None, name}:
                     continue
                 if self._holds(name):
-                    held = retrieve.hold(self.replica, reads, found)
+                    try:
+                        held = retrieve.hold(self.replica, reads, found)
+                    except DeniedError as error:
+                        if error.reason != retrieve.NOT_YET:
+                            raise
+                        continue
                     yield from retrieve.labels(self.replica, reads, held)
                 elif found.id in single:
                     yield from retrieve.find(self.replica, reads, single[found.id], at)

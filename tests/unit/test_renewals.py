@@ -229,7 +229,12 @@ def test_before_that_they_do_not(world: World, monkeypatch: pytest.MonkeyPatch) 
 
         with carla.store.read() as reads, pytest.raises(DeniedError) as caught:
             retrieve.hold(carla.replica, reads, late)
-        assert caught.value.reason == "no-key"
+        assert caught.value.reason == retrieve.NOT_YET
+        # All else is there, and they learn that something is missing.
+        assert len(list(carla.records(world.case))) == 2
+        assert carla.renewals.unreadable() == carla.renewals.unreadable(world.case) == 1
+    with world.session("ana") as ana:
+        assert ana.renewals.unreadable() == 0
 
 
 def test_the_next_act_of_another_holder_confirms_it(world: World) -> None:

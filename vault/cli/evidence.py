@@ -53,6 +53,16 @@ def list_records(call: Call, *, case: str | None) -> None:
                     moment(listed.held.gate.body["time"])[:10] if listed.held else _("(unknown)"),
                     cases[seen["case"]] if case is None else "",
                 )
+        unread = session.renewals.unreadable(only)
+        if unread:
+            call.out.warn(
+                ngettext(
+                    "{count} deposit is not listed: another holder has to act first",
+                    "{count} deposits are not listed: another holder has to act first",
+                    unread,
+                ),
+                count=unread,
+            )
         if call.json:
             return
         short = shorten(session, list(rows))
