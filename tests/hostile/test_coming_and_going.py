@@ -209,6 +209,7 @@ def test_a_removed_member() -> None:
     assert lea in after.former_devices
     assert after.ever(lea) == after.former_members[lea]
     assert not after.holds(lea, CROSSING, NOW)
+    assert not any(lea in case.grants for case in after.cases.values())
     assert not after.stale(MEMBERS, NOW)
     assert not after.stale(GATE, NOW)
     assert after.stale(CROSSING, NOW)

@@ -102,6 +102,14 @@ def test_the_owner_of_a_device_does_not_count(kind: str, said: dict[str, Any]) -
     world.does(kind, "sol", quoted=quoted, **said)
 
 
+def test_one_of_several_devices() -> None:
+    """Whether it is somebody's last or not, another's device takes as many stewards to revoke."""
+    world = stewards(2)
+    world.refuses("signatures", "device-revoked", "ada", target="sol/2")
+    world.copy().agree("device-revoked", "ada", "stu", target="sol/2")
+    world.does("device-revoked", "sol", target="sol/2")
+
+
 def test_who_enrols_a_device_for_another_does_not_sign_as_two() -> None:
     """The other's roles end with it: whoever has that device signs for nobody."""
     world = stewards(2)
