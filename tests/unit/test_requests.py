@@ -8,7 +8,7 @@ import pytest
 import vault_kit
 from vault_kit import SMALL, World
 
-from vault.errors import DeniedError, NotFoundError, UsageError
+from vault.errors import DeniedError, NotFoundError
 from vault.model import CasePolicy, Role
 from vault.requests import AskedError
 
@@ -123,10 +123,13 @@ def test_a_request_is_used_for_exactly_what_it_asked(world: World) -> None:
     """Other records, another purpose, another disposition, another member: no."""
     request = ask(world)
     approve(world, "ana", request)
-    with pytest.raises(UsageError):
+    with pytest.raises(DeniedError) as caught:
         use(world, "ben", request, purpose="hearing")
-    with world.session("ben") as ben, pytest.raises(UsageError):
+    assert caught.value.reason == "request"
+    assert caught.value.entry is not None
+    with world.session("ben") as ben, pytest.raises(DeniedError) as caught:
         ben.release([world.stored[1].record], "filing", request=request)
+    assert caught.value.reason == "request"
     with pytest.raises(DeniedError) as caught:
         use(world, "carla", request)
     assert caught.value.reason == "request"

@@ -23,7 +23,10 @@ _MESSAGES = {
         "grant the case to an advocate with it",
     ),
     "auditor": ("an auditor reviews who opened evidence and never opens any", ""),
-    "request": ("there is no such approved request", ""),
+    "request": (
+        "there is no approved request for exactly this",
+        "see `evault requests`",
+    ),
     "receipt": ("a receipt is for one's own release", ""),
     "suspended": ("you are suspended", "a steward or two other members lift it"),
     "approval": (
