@@ -388,6 +388,9 @@ def _with_keys(session: Session, reads: Reads) -> _Found:
 def _waiting(session: Session, reads: Reads) -> Iterator[Problem]:
     """New seals that wait in the cases of this identity: whether they could be confirmed."""
     for waits in session.renewals.pending():
+        if reads.spoilt(waits.entry):
+            # A record was destroyed since: it can only be made again.
+            continue
         try:
             session.renewals.look(reads, waits)
         except Error as error:

@@ -26,6 +26,7 @@ from keys.derive import Label
 from keys.digest import blake3_digest
 from keys.seal import SealingKey, seal
 from vault import confirming, ids, reencrypt, renewed, sealing, statements
+from vault.authority.judge import denied
 from vault.client import Client
 from vault.errors import DeniedError, NotFoundError, StaleError, VerificationError
 from vault.log import merkle
@@ -92,7 +93,8 @@ class Pending:
         maker: The id of the member who made it.
         deposits: How many deposits it concerns.
         waits_for: The members of whom one has to confirm it.
-        outdated: Whether the keys have changed since, so that it has to be made again.
+        outdated: Whether the keys have changed since, or a record was destroyed, so that it has to
+            be made again.
     """
 
     case: str
@@ -365,7 +367,8 @@ class Renewals:
             name,
             made.body["count"] if made.kind == "rekey" else 1,
             self._others(case, name) or (name,),
-            (made.body["epoch"], made.body["gate_epoch"]) != self._in_force(case),
+            (made.body["epoch"], made.body["gate_epoch"]) != self._in_force(case)
+            or reads.spoilt(index),
         )
 
     def _others(self, case: str, than: str) -> tuple[str, ...]:
@@ -407,6 +410,9 @@ class Renewals:
         client = self._client
         with client.view() as reads:
             found = renewed.renewal(client.replica, reads, index, case)
+            if reads.spoilt(index):
+                # Nobody can open all of it any more, and the gate would refuse it.
+                raise denied("old-renewal")
             done = confirming.open_all(client, reads, case, index, found.actor, progress)
         maker = client.authority.ever(found.actor.device)
         own = maker is not None and maker.id == self._me

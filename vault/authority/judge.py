@@ -46,7 +46,7 @@ _MESSAGES = {
         "ask another holder to run `evault case rekey CASE --confirm`",
     ),
     "old-renewal": (
-        "the case's keys have changed since this rekey was made",
+        "since this rekey was made the case's keys have changed, or a record was destroyed",
         "make it again with `evault case rekey CASE`",
     ),
     "pending": (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from vault import ids
@@ -34,13 +33,7 @@ def destroy(turn: Turn) -> Answer:
     store.owe_sweep()
     answer = turn.append("done", public=public_of(turn.actor))
     for record in map(ids.parse, names):
-        waits = turn.writes.next_record(record)
         turn.writes.destroy_record(record, answer.index)
-        if waits is not None:
-            # What a re-encryption has made of it. Its place is known only now.
-            turn.after.append(
-                partial(store.blobs.erase, waits.blob, waits.offset, waits.content_size)
-            )
     grants.forget(turn.writes, turn.authority, names)
     turn.after.append(store.sweep)
     return answer

@@ -239,12 +239,13 @@ def _replaces(turn: Turn, named: set[bytes], *, of_epochs: bool) -> str | None:
 
 
 def _still_whole(turn: Turn, renewal: Note) -> bool:
-    """Whether what waits still gives the root that was signed: a record of it may be destroyed."""
-    deposit = ids.parse(renewal.body["deposit"])
+    """Whether what waits still gives the signed root, and no record of it was destroyed."""
+    entry, deposit = turn.actor.body["entry"], ids.parse(renewal.body["deposit"])
     leaves = [leaf for _, _, _, leaf in turn.writes.originals(deposit)]
-    for position, _, leaf in turn.writes.next_records(turn.actor.body["entry"]):
+    for position, _, leaf in turn.writes.next_records(entry):
         leaves[position] = leaf
-    return fields.records_root(leaves).hex() == str(renewal.body["records_root"])
+    root = fields.records_root(leaves).hex()
+    return root == str(renewal.body["records_root"]) and not turn.writes.spoilt(entry)
 
 
 def _waiting(index: int, position: int, seals: Seals, leaf: bytes) -> Renewal:

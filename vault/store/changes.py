@@ -89,6 +89,7 @@ _NEXT_OF = (
     .limit(BATCH)
 )
 _GONE = select(tables.tombstone.c.record)
+_SPOILT = select(_next.id).where(_next.entry == bindparam("entry"), _next.id.in_(_GONE)).limit(1)
 _BLOB_USED, _BLOB_WAITS = (
     select(table.c.id)
     # Of a destroyed record the blob has nothing any more but zeros.
@@ -120,11 +121,13 @@ _TOMBSTONE = select(tables.tombstone.c.entry).where(
     tables.tombstone.c.record == bindparam("record")
 )
 _TOMBSTONES = select(tables.tombstone).order_by(tables.tombstone.c.entry, tables.tombstone.c.record)
-_BLANK = (
-    update(tables.record)
-    .where(tables.record.c.id == bindparam("of"))
+# A row that waits is kept too: it says where its content lies, until that is erased.
+_BLANKS = [
+    update(table)
+    .where(table.c.id == bindparam("of"))
     .values(salt=bytes(32), label=b"", particulars=b"")
-)
+    for table in (tables.record, tables.record_next)
+]
 _RESEAL = (
     update(tables.deposit)
     .where(tables.deposit.c.id == bindparam("of"))
@@ -235,6 +238,10 @@ class ChangeReads:
                 at = row.position + 1
             if len(rows) < BATCH:
                 return
+
+    def spoilt(self, entry: int) -> bool:
+        """Whether a record that an entry has re-encrypted, and that waits, was destroyed since."""
+        return self._connection.execute(_SPOILT, {"entry": entry}).first() is not None
 
     def origin(self, record: bytes) -> bytes | None:
         """What a record's leaf was made of when it came in, if it was encrypted anew since."""
@@ -416,16 +423,13 @@ class ChangeWrites(ChangeReads):
     def confirm_next_records(self, entry: int) -> list[bytes]:
         """Put re-encrypted records in the place of the old ones.
 
-        Records that were destroyed meanwhile stay destroyed.
+        Nothing that was destroyed is among them: such a re-encryption is never confirmed.
 
         Returns:
             The blobs that no record names any more: to be deleted after the commit.
         """
-        gone, blobs = self.tombstones(), set()
+        blobs: set[bytes] = set()
         for position, record, leaf in self.next_records(entry):
-            if record.id in gone:
-                blobs.add(record.blob)
-                continue
             blobs |= self._blob_of(tables.record, record.id)
             self._keep_origin(record.id)
             row = record_row(b"", position, record, leaf)
@@ -480,8 +484,6 @@ class ChangeWrites(ChangeReads):
             record: Its 16-byte id.
             entry: The index of the entry that says so.
         """
-        self._connection.execute(_BLANK, {"of": record})
-        self._connection.execute(
-            delete(tables.record_next).where(_next.id == bindparam("of")), {"of": record}
-        )
+        for blank in _BLANKS:
+            self._connection.execute(blank, {"of": record})
         self._connection.execute(insert(tables.tombstone), {"record": record, "entry": entry})

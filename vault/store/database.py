@@ -460,7 +460,8 @@ class Store:
             FileError: A blob cannot be written.
         """
         with self.read() as reads:
-            rows = [reads.record(record) for record in reads.tombstones()]
+            gone = list(reads.tombstones())
+            rows = [find(record) for record in gone for find in (reads.record, reads.next_record)]
         for row in rows:
             if row is not None:
                 self.blobs.erase(row.blob, row.offset, row.content_size)
