@@ -290,6 +290,15 @@ def test_an_auditor_who_is_none_any_more_is_not_in_the_group() -> None:
     world.denies("not-holder", "rotated", "ida", world.rotated(AUDITORS))
 
 
+def test_keys_beside_an_act_are_for_whom_it_is_about() -> None:
+    """Who waits for keys gets them by an act of their own, not beside somebody else's."""
+    world = kit.crowded()
+    world.do("member-added", "sol", world.added("ivy", "auditor"))
+    body = world.body("roles-set", "ada", member="bob", roles=[Role.AUDITOR])
+    more = [*body["wraps"], kit.wrap_body(AUDITORS, 1, "ivy")]
+    world.denies("wraps", "roles-set", "ada", {**body, "wraps": more})
+
+
 def test_a_new_auditor_gets_keys_from_who_has_them() -> None:
     """Of the auditors' group and no other."""
     world = kit.crowded()
@@ -474,6 +483,21 @@ def test_an_advocate_who_waits_for_the_keys() -> None:
     world.does("member-resumed", "sol", member="eva")
     world.do("wrapped", "eva", world.wrapped((CROSSING, "amy")))
     assert not world.does("member-suspended", "sol", member="eva", why=None).orphaned(CROSSING, NOW)
+
+
+def test_a_case_does_not_begin_afresh() -> None:
+    """Who holds a case whose keys nobody has any more draws no others: that would hide the loss."""
+    world = kit.peopled()
+    world.do("case-granted", "eva", world.granted(CASE, "amy"))
+    world.does("member-suspended", "sol", member="amy", why=None)
+    world.do("rotated", "eva", world.rotated(CROSSING))
+    world.does("member-resumed", "sol", member="amy")
+    for name in ("eva", "lea"):
+        world.does("member-removed", "sol", member=name, why=None)
+    assert world.authority.lost(CROSSING)
+    assert world.authority.orphaned(CROSSING, NOW)
+    body = {"epochs": [world.next_epoch(CROSSING, link=None)]}
+    world.denies("not-holder", "rotated", "amy", body)
 
 
 def test_a_former_holder_gives_the_keys_that_nobody_else_has() -> None:
