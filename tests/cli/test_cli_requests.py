@@ -164,7 +164,7 @@ def test_a_legal_hold_forbids_it(world: World) -> None:
 
 
 def test_what_is_not_a_request(world: World, tmp_path: Path) -> None:
-    """Unknown ones are exit code 13; one to destroy is not one to get."""
+    """Unknown ones are exit code 13; one to destroy is not one to get, nor is one for others (30)."""
     world("ben", "approve", "zzzz2345", code=13)
     world("ben", "get", "-o", tmp_path / "x", *FOR, code=2)
     name = world(
@@ -173,4 +173,4 @@ def test_what_is_not_a_request(world: World, tmp_path: Path) -> None:
     world("ben", "get", "--request", name, "-o", tmp_path / "x", code=2)
     (asked,) = world.json("ben", "request", world.records["carta.txt"], *FOR)
     more = ("get", world.records["foto.bin"], "--request", asked["request"], "-o", tmp_path / "x")
-    world("ben", *more, code=2)
+    world("ben", *more, code=30)
