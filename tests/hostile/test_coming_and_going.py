@@ -33,6 +33,7 @@ def test_two_members_suspend_for_seven_days() -> None:
     world = kit.crowded()
     after = world.agree("member-suspended", "gil", "amy", **LEA)
     assert suspended(world, "lea")
+    assert not after.holds(device("lea"), CROSSING, NOW)
     for group in (MEMBERS, GATE):
         assert device("lea") not in after.epoch(group).wraps
     assert after.stale(CROSSING, NOW)
@@ -498,6 +499,29 @@ def test_a_case_does_not_begin_afresh() -> None:
     assert world.authority.orphaned(CROSSING, NOW)
     body = {"epochs": [world.next_epoch(CROSSING, link=None)]}
     world.denies("not-holder", "rotated", "amy", body)
+
+
+def test_a_case_whose_keys_are_on_paper_alone() -> None:
+    """It is named as orphaned: its recovery identity gives the keys to who holds it."""
+    world = kit.peopled()
+    world.do("recovery-trusted", "eva", world.trusted("paper", CASE))
+    world.do("case-granted", "eva", world.granted(CASE, "amy"))
+    world.does("member-suspended", "sol", member="amy", why=None)
+    world.do("rotated", "eva", world.rotated(CROSSING))
+    world.does("member-resumed", "sol", member="amy")
+    world.does("member-removed", "sol", member="eva", why=None)
+    assert not world.authority.orphaned(CROSSING, NOW)
+    world.does("member-removed", "sol", member="lea", why=None)
+    assert world.authority.orphaned(CROSSING, NOW)
+    world.do("wrapped", "paper", world.wrapped((CROSSING, "amy")))
+    assert not world.authority.orphaned(CROSSING, NOW)
+
+
+def test_an_advocate_without_a_device_leaves_a_case_orphaned() -> None:
+    """Though an attorney still has its keys: nobody could grant it."""
+    world = kit.peopled()
+    assert not world.authority.orphaned(CROSSING, NOW)
+    assert world.does("device-revoked", "sol", target="eva").orphaned(CROSSING, NOW)
 
 
 def test_a_former_holder_gives_the_keys_that_nobody_else_has() -> None:
