@@ -166,6 +166,11 @@ def test_an_auditor_falls_back() -> None:
     """The auditors' log is for the auditors, else the founder, else the stewards."""
     world = kit.crowded()
     assert world.entitled(AUDITORS) == ["ida"]
+    lost = world.copy()
+    lost.does("device-revoked", "sol", target="ida")
+    assert lost.entitled(AUDITORS) == ["ada"]
+    lost.does("device-revoked", "sol", target="ada")
+    assert lost.entitled(AUDITORS) == ["sol", "sam"]
     world.does("member-suspended", "sol", member="ida", why=None)
     assert world.entitled(AUDITORS) == ["ada"]
     world.does("member-removed", "sol", member="ada", why=None)
