@@ -164,7 +164,7 @@ def test_a_legal_hold_forbids_it(world: World) -> None:
 
 
 def test_what_is_not_a_request(world: World, tmp_path: Path) -> None:
-    """Unknown ones are exit code 13; one to destroy is not one to get, nor is one for others (30)."""
+    """Unknown ones are exit code 13; one for something else is refused by the gate."""
     world("ben", "approve", "zzzz2345", code=13)
     world("ben", "get", "-o", tmp_path / "x", *FOR, code=2)
     name = world(

@@ -91,6 +91,7 @@ def test_two_approvals(story: Story) -> None:
     request = next(one for one in waits.objects if one["type"] == "request")
     assert (request["state"], request["needs"]) == ("pending", 2)
     story("ben", "approve", request["request"], code=30)
+    assert request["request"][:8] in " ".join(story.one("eva", "status")["waiting"])
     for who in ("ana", "eva"):
         waiting = story.json(who, "requests", "--for-me")
         assert [one["request"] for one in waiting] == [request["request"]]
@@ -136,6 +137,7 @@ def test_a_revoked_attorney_and_one_who_comes_later(story: Story) -> None:
     # What was stored since is sealed to the new keys already.
     assert rekeyed["deposits"] == 6
     assert rekeyed["confirmed"] is False
+    assert any("--confirm" in text for text in story.one("eva", "status")["waiting"])
     confirmed = story.one("eva", "case", "rekey", REF, "--confirm")
     assert confirmed["confirmed"] is True
     story("ana", "case", "grant", REF, "Léa Haddad")

@@ -302,6 +302,7 @@ def _waiting(session: Session) -> Iterator[str]:
             yield _("others must sign that you want to {act}: `evault endorse {id}`").format(
                 act=words, id=name
             )
+    yield from _requests(session)
     again = len(session.grants.unreadable())
     if again:
         yield ngettext(
@@ -320,6 +321,33 @@ def _waiting(session: Session) -> Iterator[str]:
             names = ", ".join(authority.members[device.member].name for device in lacking)
             yield _("{names} for the keys of {group}: your next act gives them").format(
                 names=names, group=name
+            )
+
+
+def _requests(session: Session) -> Iterator[str]:
+    """Retrievals and renewals of keys that wait for this member."""
+    for request in session.requests.all(for_me=True):
+        by = session.authority.members.get(request.actor)
+        yield _("{name} asks for {count} of {case}: `evault approve {id}`, or `deny`").format(
+            name=by.name if by else request.actor,
+            count=ngettext("{count} record", "{count} records", len(request.records)).format(
+                count=len(request.records)
+            ),
+            case=case_words(session.find_case(request.case)),
+            id=request.id[:8],
+        )
+    for request in session.requests.all(mine=True):
+        if request.state == "approved":
+            yield _("your request {id} is approved: do again what you asked for").format(
+                id=request.id[:8]
+            )
+    for pending in session.renewals.pending():
+        if session.member.id in pending.waits_for:
+            yield _(
+                "new keys of the case {case} wait for you: `evault case rekey {id} --confirm`"
+            ).format(
+                case=case_words(session.find_case(pending.case)),
+                id=session.authority.cases[pending.case].ref or pending.case[:8],
             )
 
 
@@ -369,6 +397,12 @@ def _worries(call: Call, session: Session) -> Iterator[str]:
             yield _("no advocate holds the case {case} any more: it is orphaned").format(
                 case=case_words(case)
             )
+        asks = case.case.policy.approvals
+        if session.member in holders and asks > len(holders) - 1:
+            yield _(
+                "the case {case} asks for {asks} approvals and {others} others hold it: nothing "
+                "can be retrieved until it is granted to more"
+            ).format(case=case_words(case), asks=asks, others=len(holders) - 1)
         if authority.stale(case.id, at):
             yield _(
                 "somebody who left the case {case} has its keys: the next act of a holder "
