@@ -613,6 +613,8 @@ def test_a_granted_record() -> None:
     assert not after.may_open(device("gil"), kit.case_id(OLD), [kit.case_id("one")], NOW)
     assert device("gil") in after.held
     assert "gil" not in world.entitled(CROSSING)
+    after = world.does("member-suspended", "sol", member="gil", why=None)
+    assert not after.may_open(device("gil"), CROSSING, [kit.case_id("one")], NOW)
 
 
 @pytest.mark.parametrize(
