@@ -16,7 +16,7 @@ from vault.errors import UsageError
 DAILY = {
     "init": "vault.cli.vaults:init",
     "join": "vault.cli.vaults:join",
-    "status": "vault.cli.vaults:status",
+    "status": "vault.cli.status:status",
     "add": "vault.cli.add:add",
     "list": "vault.cli.evidence:list_records",
     "show": "vault.cli.evidence:show",

@@ -68,7 +68,11 @@ def rekey(
             call.settle(session)
             _tell(call, done)
             call.out.say(
-                _("Confirmed: the old bytes of {count} deposits of {case} are gone."),
+                ngettext(
+                    "Confirmed: the old bytes of {count} deposit of {case} are gone.",
+                    "Confirmed: the old bytes of {count} deposits of {case} are gone.",
+                    done.deposits,
+                ),
                 count=done.deposits,
                 case=case_words(found),
             )
@@ -122,7 +126,7 @@ def _tell_plan(call: Call, found: Titled, plan: Plan, *, reencrypt: bool) -> Non
             (_("Deposits"), str(plan.deposits)),
             (_("Records"), str(plan.records)),
             (_("To write"), size(plan.bytes)),
-            (_("About"), _("{seconds} seconds").format(seconds=max(1, round(plan.seconds)))),
+            (_("About"), _("{seconds} s").format(seconds=max(1, round(plan.seconds)))),
         ]
     )
     call.out.note(_("nothing was changed"))
