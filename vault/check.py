@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keys.digest import Blake3
-from vault import fields, ids, replaced, retrieve
+from vault import fields, granted, ids, replaced, retrieve
 from vault.audit import Access, Boxes, Finding, accesses, standing_warnings, verify_log
 from vault.audit.requests import states
 from vault.errors import (
@@ -383,6 +383,26 @@ def _with_keys(session: Session, reads: Reads) -> _Found:
         yield from ((True, wrong) for wrong in _row(replica, reads, deposit, signed))
         yield from ((True, wrong) for wrong in _labels(replica, reads, deposit))
     yield from ((True, wrong) for wrong in _waiting(session, reads))
+    yield from ((True, wrong) for wrong in _granted(session, reads))
+
+
+def _granted(session: Session, reads: Reads) -> Iterator[Problem]:
+    """Single records: everybody's seals against the statements, and one's own labels."""
+    replica, at = session.replica, session.now()
+    try:
+        for record, grant, words in granted.problems(replica, reads, at):
+            yield Problem("record-grant", words, {"record": record, "member": grant.member})
+        if granted.left_over(replica.authority, reads):
+            yield Problem("record-grant", "secrets are stored of grants that nobody has")
+        readable = granted.readable(replica, reads, at)
+    except VerificationError as error:
+        yield Problem("record-grant", error.message)
+        return
+    for records in readable.values():
+        try:
+            retrieve.find(replica, reads, records, at)
+        except Error as error:
+            yield Problem("record-grant", error.message, {"record": ids.show(records[0])})
 
 
 def _waiting(session: Session, reads: Reads) -> Iterator[Problem]:

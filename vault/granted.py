@@ -149,9 +149,8 @@ def false(granted_record: str) -> DamageError:
     )
 
 
-def problems(replica: Replica, reads: Reads, at: int) -> Iterator[tuple[str, str, RecordsGrant]]:
-    """What is wrong with the stored seals of all grants that are in force: they are verified as far
-    as that needs no key.
+def problems(replica: Replica, reads: Reads, at: int) -> Iterator[tuple[str, RecordsGrant, str]]:
+    """What is wrong with the stored seals of everybody's grants, as far as that needs no key.
 
     Args:
         replica: The verified view.
@@ -159,37 +158,52 @@ def problems(replica: Replica, reads: Reads, at: int) -> Iterator[tuple[str, str
         at: Seconds since the epoch.
 
     Yields:
-        A record's id, what is wrong in words, and the grant.
+        A record's id, the grant, and what is wrong in words.
     """
-    for case in replica.authority.cases.values():
-        for granted in (one for several in case.records.values() for one in several):
-            for name in granted.records if granted.holds(at) else ():
-                for device in granted.devices:
-                    if device not in replica.authority.devices:
-                        continue
-                    position = granted.position(name, device)
-                    stored = reads.record_grant(granted.statement, position)
-                    if stored is None:
-                        if not _replaced(replica, reads, granted, name):
-                            yield name, "what opens a granted record is missing", granted
-                        continue
+    for granted in _all(replica.authority):
+        # Whose time is up waits for the next act, which deletes the rows.
+        for name in granted.records if granted.holds(at) else ():
+            gone = _gone(replica, reads, granted, ids.parse(name))
+            for device in granted.devices:
+                stored = reads.record_grant(granted.statement, granted.position(name, device))
+                wanted = device in replica.authority.devices and not gone
+                if (stored is not None) != wanted:
+                    yield name, granted, _MISSING if wanted else _LEFT
+                elif stored is not None:
                     try:
                         grantseals.verify(granted, stored)
                     except Error:
-                        yield name, "what opens a granted record is not what was signed", granted
+                        yield name, granted, _FALSE
 
 
-def left_over(authority: Authority, reads: Reads) -> Iterator[bytes]:
-    """Statements (note-id hashes) whose seals are stored though nobody has a right by them: they
-    were revoked or never given, and somebody has put them there. Who only awaits the next act to be
-    deleted, because their time is up, is not among them."""
-    known = {
-        granted.statement
+def left_over(authority: Authority, reads: Reads) -> list[bytes]:
+    """Statements (note-id hashes) whose seals are stored though they give nobody a right: they were
+    revoked or never counted, and somebody has put them there."""
+    known = {granted.statement for granted in _all(authority)}
+    return [statement for statement in reads.granting() if statement not in known]
+
+
+_MISSING = "what opens a granted record is missing"
+_LEFT = "what opened a granted record is still there, or there again"
+_FALSE = "what opens a granted record is not what was signed"
+
+
+def _all(authority: Authority) -> list[RecordsGrant]:
+    return [
+        granted
         for case in authority.cases.values()
         for several in case.records.values()
         for granted in several
-    }
-    yield from (statement for statement in reads.granting() if statement not in known)
+    ]
+
+
+def _gone(replica: Replica, reads: Reads, granted: RecordsGrant, record: bytes) -> bool:
+    """Whether nothing opens a record by a grant any more: it was destroyed, or encrypted anew."""
+    owner = reads.owner(record)
+    deposit = owner and reads.deposit(owner[0])
+    if reads.tombstone(record) is not None or not deposit:
+        return True
+    return _outdated(replica, granted, _renewed(replica, reads, deposit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +232,6 @@ def _renewed(replica: Replica, reads: Reads, deposit: Deposit) -> _Renewed | Non
             raise DamageError("a deposit's records are others than the log says")
         found = _Renewed(said["records_root"], row.confirmed)
     return found
-
-
-def _replaced(replica: Replica, reads: Reads, granted: RecordsGrant, name: str) -> bool:
-    """Whether a record was encrypted anew after it was granted: what opened it is deleted then."""
-    owner = reads.owner(ids.parse(name))
-    deposit = reads.deposit(owner[0]) if owner else None
-    return deposit is not None and _outdated(replica, granted, _renewed(replica, reads, deposit))
 
 
 def _outdated(replica: Replica, granted: RecordsGrant, again: _Renewed | None) -> bool:

@@ -19,6 +19,7 @@ from keys import container
 from keys.derive import Label, lp
 from keys.errors import Error, MalformedError, VerificationError
 from vault import grantseals, ids, note, recordkeys, retrieve
+from vault.check import check
 from vault.errors import DamageError, DeniedError, MissingError
 from vault.fields import Fields
 from vault.gate import Gate
@@ -286,6 +287,12 @@ def test_a_changed_row_is_damage_and_names_the_record(world: World, name: str) -
         # The others do not need it.
         assert carla.record(granted[2]).label.values["name"] == world.stored[3].name
         assert len(carla.release(granted[2:], "review")) == 1
+    for who in ("carla", "aud", "ana"):
+        with world.session(who) as session:
+            problems = check(session.store, session).problems
+            assert ("record-grant", granted[0]) in {
+                (found.code, found.where.get("record")) for found in problems
+            }
 
 
 def test_a_seal_for_another_of_their_devices_is_not_taken(world: World) -> None:
@@ -313,6 +320,9 @@ def test_rows_that_come_back_after_a_revocation_give_nothing(world: World) -> No
         ana.casework.revoke(world.case, identity("carla").device)
     with world.database() as database:
         database.executemany("insert into record_grant values (?, ?, ?, ?)", rows)
+    with world.session("aud") as aud:
+        (problem,) = check(aud.store, aud).problems
+        assert (problem.code, "nobody has" in problem.message) == ("record-grant", True)
     with world.session("carla") as carla:
         assert list(carla.records()) == []
         for act in (carla.labels, lambda records: carla.release(records, "review")):
@@ -385,6 +395,60 @@ def test_who_has_no_right_to_a_record_learns_nothing_of_its_damage(world: World)
         carla.record(other)
 
 
+def test_a_re_encryption_that_nobody_confirmed_hides_no_records(world: World) -> None:
+    """Somebody who writes the disk calls it confirmed: by nothing, or by another entry."""
+    granted = grant(world, 2)
+    with world.session("ana") as ana:
+        ana.renewals.reencrypt(world.case)
+    for confirmed in (0, 1):
+        change(world, "update renewal set state = 1, confirmed = ?", confirmed)
+        with world.session("carla") as carla, pytest.raises(DamageError):
+            carla.labels(granted)
+
+
+def test_old_records_are_not_put_back_after_a_re_encryption(world: World) -> None:
+    """With the old rows and the old seals in place again, the log still tells."""
+    granted = grant(world, 2)
+    with world.database() as database:
+        tables = {
+            table: database.execute(f"select * from {table}").fetchall()  # noqa: S608
+            for table in ("record", "record_grant")
+        }
+    with world.session("ana") as ana:
+        ana.renewals.reencrypt(world.case)
+    with world.session("ben") as ben:
+        ben.renewals.confirm(world.case)
+    with world.database() as database:
+        database.execute("pragma foreign_keys = off")
+        for table, found in tables.items():
+            database.execute(f"delete from {table}")  # noqa: S608
+            marks = ", ".join("?" * len(found[0]))
+            database.executemany(f"insert into {table} values ({marks})", found)  # noqa: S608
+    with world.session("carla") as carla:
+        assert list(carla.records()) == []
+        with pytest.raises((DeniedError, DamageError)):
+            carla.labels(granted)
+    again = grant_anyway(world, 2)
+    with world.session("carla") as carla, pytest.raises(DamageError):
+        carla.labels(again)
+
+
+def grant_anyway(world: World, number: int) -> list[str]:
+    """Ana grants a record with a secret of her own making: the rows are not what they were."""
+    record = names(world, number)
+    with world.session("ana") as ana:
+        raw = ids.parse(record[0])
+        with ana.store.read() as reads:
+            owner = reads.owner(raw)
+            assert owner is not None
+        place = Place(ids.parse(ana.authority.vault), ids.parse(world.case), owner[0], raw)
+        seals = [grantseals.seal_to(os.urandom(32), place, identity("carla").contact())]
+        made = sign(ana, body(ana, world, record, seals))
+        gate = Gate(ana.store, ana.replica, ana.identity, world.clock)
+        gate.submit(Message(made.signed, attachments=(lp(*seals),)).encode())
+    return record
+
+
 # --- a granter who lies -----------------------------------------------------------------------
 
 
@@ -409,6 +473,8 @@ def test_a_false_secret_is_named_and_not_used(world: World, of: str) -> None:
             carla.record(record)
         with pytest.raises(DamageError):
             carla.release([record], "review")
+        (problem,) = check(carla.store, carla).problems
+        assert (problem.code, problem.where["record"]) == ("record-grant", record)
     # Another holder mends it: the newer grant counts.
     grant(world, 0)
     with world.session("carla") as carla:

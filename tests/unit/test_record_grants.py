@@ -9,6 +9,7 @@ import pytest
 from vault_kit import SMALL, World, identity, make
 
 from vault import ids
+from vault.check import check
 from vault.errors import DeniedError, NotFoundError, UsageError
 from vault.model import Role
 from vault.session import Session
@@ -75,6 +76,13 @@ def test_exactly_these_are_released(world: World) -> None:
         assert (caught.value.reason, caught.value.entry) == ("not-holder", 4)
 
 
+def sound(world: World, *people: str) -> None:
+    """Nothing is wrong with the vault, as far as any of these can see."""
+    for name in people:
+        with world.session(name) as session:
+            assert check(session.store, session).problems == []
+
+
 def test_they_find_their_own_accesses_in_the_log(world: World) -> None:
     """What was released to them, and their receipt; of others nothing, and no deposit."""
     granted = grant(world, 0)
@@ -85,6 +93,7 @@ def test_they_find_their_own_accesses_in_the_log(world: World) -> None:
         own = [(got.kind, got.actor) for got in carla.log() if got.opened]
         assert own == [("release", carla.member.id), ("receipt", carla.member.id)]
         assert carla.verify()[1] == []
+    sound(world, "ana", "ben", "aud", "carla")
     for name in ("ana", "aud"):
         with world.session(name) as session:
             assert [got.kind for got in session.log()][-3:] == ["release", "release", "receipt"]
@@ -363,3 +372,54 @@ def test_how_many_is_told_of_everybody(world: World) -> None:
         assert (one.case, one.here, one.grant.until) == (world.case, None, end)
         assert (one.grant.member, one.grant.records) == (identity("carla").device, tuple(granted))
         assert ana.grants.granted(identity("ben").device) == []
+
+
+def reencrypt(world: World) -> None:
+    """Ana writes the case anew, and ben confirms it."""
+    with world.session("ana") as ana:
+        ana.renewals.reencrypt(world.case)
+    with world.session("ben") as ben:
+        ben.renewals.confirm(world.case)
+
+
+def test_after_a_re_encryption_it_has_to_be_granted_anew(world: World) -> None:
+    """Old seals are gone and open nothing; who has them is told what to do; a new grant holds."""
+    granted = grant(world, 0, 2, 3)
+    with world.session("ana") as ana:
+        ana.renewals.reencrypt(world.case)
+    with world.session("carla") as carla:
+        # Nothing has changed before it is confirmed.
+        assert seen(carla) == granted
+    with world.session("ben") as ben:
+        ben.renewals.confirm(world.case)
+    assert rows(world) == 0
+    sound(world, "ana", "ben", "aud", "carla")
+    with world.session("carla") as carla:
+        assert seen(carla) == []
+        assert carla.grants.unreadable() == granted
+        with pytest.raises(DeniedError, match="encrypted anew") as caught:
+            carla.record(granted[0])
+        assert caught.value.reason == "no-key"
+    again = grant(world, 2)
+    sound(world, "ana", "carla")
+    with world.session("carla") as carla:
+        assert seen(carla) == again
+        assert carla.grants.unreadable() == [granted[0], granted[2]]
+        (opened,) = carla.release(again, "review")
+        assert b"".join(carla.content(opened)) == SMALL + b"\x00"
+    reencrypt(world)
+    with world.session("carla") as carla:
+        assert seen(carla) == []
+
+
+def test_a_rekey_takes_nothing_from_them(world: World) -> None:
+    """The records' own secrets stay what they were."""
+    granted = grant(world, 0, 2)
+    with world.session("ana") as ana:
+        ana.renewals.rekey(world.case)
+    with world.session("ben") as ben:
+        ben.renewals.confirm(world.case)
+    with world.session("carla") as carla:
+        assert seen(carla) == granted
+        assert len(carla.release(granted, "review")) == 2
+    sound(world, "ana", "ben", "aud", "carla")
