@@ -402,7 +402,7 @@ def test_a_re_encryption_that_nobody_confirmed_hides_no_records(world: World) ->
         ana.renewals.reencrypt(world.case)
     for confirmed in (0, 1):
         change(world, "update renewal set state = 1, confirmed = ?", confirmed)
-        with world.session("carla") as carla, pytest.raises(DamageError):
+        with world.session("carla") as carla, pytest.raises(DamageError, match="than the log says"):
             carla.labels(granted)
 
 
@@ -431,6 +431,18 @@ def test_old_records_are_not_put_back_after_a_re_encryption(world: World) -> Non
     again = grant_anyway(world, 2)
     with world.session("carla") as carla, pytest.raises(DamageError):
         carla.labels(again)
+
+
+def test_records_written_anew_are_still_those_that_were_deposited(world: World) -> None:
+    """What ties them to their depositor's signature cannot be changed unseen."""
+    with world.session("ana") as ana:
+        ana.renewals.reencrypt(world.case)
+    with world.session("ben") as ben:
+        ben.renewals.confirm(world.case)
+    granted = grant(world, 2)
+    change(world, "update record_origin set origin = ?", bytes(136))
+    with world.session("carla") as carla, pytest.raises(DamageError, match="its depositor signed"):
+        carla.labels(granted)
 
 
 def grant_anyway(world: World, number: int) -> list[str]:
