@@ -54,12 +54,30 @@ def readable(replica: Replica, reads: Reads, at: int) -> dict[bytes, list[bytes]
                 deposit = owner and reads.deposit(owner[0])
                 if owner is None or not deposit:
                     raise MissingError("a record is missing from the vault", "run `evault check`")
-                if not _outdated(replica, granted, _renewed(replica, reads, deposit)):
+                if _outdated(replica, granted, _renewed(replica, reads, deposit)):
+                    continue
+                if not destroyed(replica, reads, record):
                     found.setdefault(deposit.id, {})[owner[1]] = record
     return {
         deposit: [record for _, record in sorted(places.items())]
         for deposit, places in found.items()
     }
+
+
+def destroyed(replica: Replica, reads: Reads, record: bytes) -> bool:
+    """Whether a record was destroyed, by what everyone can read of the entry that says so.
+
+    Raises:
+        DamageError, MissingError: The store says so, and the log does not.
+    """
+    index = reads.tombstone(record)
+    if index is None:
+        return False
+    if record.hex() not in _public(replica, reads, index).get("destroyed", ()):
+        raise DamageError(
+            "a record is called destroyed by an entry that does not say so", "run `evault check`"
+        )
+    return True
 
 
 def check_root(replica: Replica, reads: Reads, deposit: Deposit, leaves: list[bytes]) -> None:

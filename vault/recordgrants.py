@@ -93,7 +93,8 @@ class Grants:
 
     def unreadable(self) -> list[str]:
         """The records that this member was granted one by one and that this device cannot open: it
-        was added later, or they were encrypted anew. They have to be granted again.
+        was added later, or they were encrypted anew. They have to be granted again. Destroyed ones
+        are not among them.
 
         Raises:
             VerificationError, MissingError: Something is damaged or missing.
@@ -104,7 +105,12 @@ class Grants:
             open_here = granted.readable(client.replica, reads, at)
             found = {ids.show(name) for names in open_here.values() for name in names}
             mine = (name for one in self.granted(me) for name in one.grant.records)
-            return [name for name in dict.fromkeys(mine) if name not in found]
+            return [
+                name
+                for name in dict.fromkeys(mine)
+                if name not in found
+                and not granted.destroyed(client.replica, reads, ids.parse(name))
+            ]
 
     def _grant(self, case: str, member: str, records: Sequence[str], until: int | None) -> None:
         said: Body = {"case": case, "member": member, "records": list(records), "until": until}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from vault_kit import SMALL, World, identity, make
 from vault import ids
 from vault.check import check
 from vault.errors import DeniedError, NotFoundError, UsageError
-from vault.model import Role
+from vault.model import CasePolicy, Role
+from vault.requests import AskedError
 from vault.session import Session
 
 WEEK = 7 * 86_400
@@ -422,4 +424,47 @@ def test_a_rekey_takes_nothing_from_them(world: World) -> None:
     with world.session("carla") as carla:
         assert seen(carla) == granted
         assert len(carla.release(granted, "review")) == 2
+    sound(world, "ana", "ben", "aud", "carla")
+
+
+def test_a_destroyed_record_is_gone_for_them_too(world: World) -> None:
+    """Its seal goes with it; the others stay; there is nothing to ask for again."""
+    granted = grant(world, 0, 2, 3)
+    for name in ("ana", "ben"):
+        with world.session(name) as session, suppress(AskedError):
+            session.destroy([granted[1]], "a reason")
+    assert rows(world) == 2
+    with world.session("carla") as carla:
+        assert seen(carla) == [granted[0], granted[2]]
+        assert carla.grants.unreadable() == []
+        with pytest.raises(DeniedError) as caught:
+            carla.record(granted[1])
+        assert caught.value.reason == "destroyed"
+        with pytest.raises(DeniedError) as caught:
+            carla.release(granted, "review")
+        assert caught.value.reason == "destroyed"
+        assert len(carla.release([granted[0], granted[2]], "review")) == 2
+    with pytest.raises(DeniedError):
+        grant(world, 2)
+    sound(world, "ana", "ben", "aud", "carla")
+
+
+def test_where_others_must_approve_they_must_for_these_as_well(world: World) -> None:
+    """Who was granted records asks, sees the answer, and retrieves exactly what was asked for."""
+    granted = grant(world, 0, 2)
+    with world.session("ana") as ana:
+        ana.casework.set_policy(world.case, CasePolicy(approvals=1))
+    with world.session("carla") as carla:
+        with pytest.raises(DeniedError) as caught:
+            carla.release(granted, "review")
+        assert caught.value.reason == "approval"
+        request = carla.requests.file(granted, "review").id
+        with pytest.raises(DeniedError):
+            carla.requests.file([world.stored[1].record], "review")
+    with world.session("ben") as ben:
+        ben.requests.approve(request)
+    with world.session("carla") as carla:
+        assert carla.requests.find(request).state == "approved"
+        opened = carla.release(granted, "review", request=request)
+        assert [b"".join(carla.content(got)) for got in opened] == [SMALL, SMALL + b"\x00"]
     sound(world, "ana", "ben", "aud", "carla")
