@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from typing import BinaryIO
 
@@ -13,23 +13,48 @@ from vault import fields, ids, message, recordkeys, retrieve
 from vault.client import Client
 from vault.errors import DamageError, Error
 from vault.log import merkle
-from vault.message import Message
+from vault.message import Answer, Message
 from vault.model import Deposit, Record
 from vault.note import MAX_RECORDS
 from vault.packs import Packer
 from vault.sealing import Progress, new_seals
+from vault.store import Reads
+
+Ask = Callable[[list[str]], tuple[Answer, list[str]]]
+"""Asks for some records: the gate's answer, and the ids in the order in which they were named."""
+
+
+def asked_for(reads: Reads, deposit: bytes) -> list[list[str]]:
+    """What is asked for to encrypt a deposit anew: ids of its records, but for destroyed ones, as
+    many at once as one release may name.
+
+    Args:
+        reads: A snapshot.
+        deposit: 16 bytes.
+    """
+    gone = reads.tombstones()
+    names = [ids.show(name) for name, *_ in reads.originals(deposit) if name not in gone]
+    return [names[at : at + MAX_RECORDS] for at in range(0, len(names), MAX_RECORDS)]
 
 
 def reencrypt(
-    client: Client, case: str, deposit: Deposit, why: str | None, progress: Progress | None
+    client: Client, case: str, deposit: Deposit, ask: Ask, progress: Progress | None
 ) -> tuple[int, int, int]:
-    """Encrypt one deposit anew: the entry, how many records, how many bytes."""
+    """Encrypt one deposit anew: the entry, how many records, how many bytes.
+
+    Args:
+        client: Whose device does it.
+        case: The case's id.
+        deposit: Which.
+        ask: How its records are asked for.
+        progress: Called as content is read.
+    """
     with closing(client.store.blobs.scratch()) as rows:
         packer = Packer(client.store)
         secrets = os.urandom(32), os.urandom(32)
         try:
             before, after, count, size = _write_anew(
-                client, case, deposit, secrets, packer, rows, why, progress
+                client, case, deposit, secrets, packer, rows, ask, progress
             )
             packer.close()
             rows.flush()
@@ -49,43 +74,33 @@ def _write_anew(
     secrets: tuple[bytes, bytes],
     packer: Packer,
     rows: BinaryIO,
-    why: str | None,
+    ask: Ask,
     progress: Progress | None,
 ) -> tuple[list[bytes], list[bytes], int, int]:
     """Ask for all records of a deposit and write them under new keys; the leaves before and
     after, how many records, and how many bytes of content."""
     with client.view() as reads:
-        gone = reads.tombstones()
-        before = [leaf for _, _, _, leaf in reads.originals(deposit.id)]
-        names = [name for name, *_ in reads.originals(deposit.id)]
-    after, size = list(before), 0
-    wanted = [name for name in names if name not in gone]
-    places = {name: position for position, name in enumerate(names)}
-    for start in range(0, len(wanted), MAX_RECORDS):
-        asked = [ids.show(name) for name in wanted[start : start + MAX_RECORDS]]
-        for opened in _release(client, case, asked, why):
+        wanted = asked_for(reads, deposit.id)
+        old = list(reads.originals(deposit.id))
+    before = [leaf for _, _, _, leaf in old]
+    places = {name: position for position, (name, *_) in enumerate(old)}
+    after, count, size = list(before), 0, 0
+    for names in wanted:
+        for opened in _release(client, case, names, ask):
             record, written = _encrypt_anew(client, opened, secrets, packer, progress)
             rows.write(message.encode_row(record))
             after[places[record.id]] = fields.record_leaf(record)
-            size += written
-    return before, after, len(wanted), size
+            count, size = count + 1, size + written
+    return before, after, count, size
 
 
-def _release(
-    client: Client, case: str, asked: list[str], why: str | None
-) -> Iterator[retrieve.Opened]:
-    body = {
-        "records": asked,
-        "purpose": "verification",
-        "disposition": "copy",
-        "request": None,
-    }
-    answer = client.act("release", case, body, why)
+def _release(client: Client, case: str, names: list[str], ask: Ask) -> Iterator[retrieve.Opened]:
+    answer, asked = ask(names)
     with client.view() as reads:
-        opened = list(
-            retrieve.open_released(client.replica, client.identity, reads, answer, case, asked)
-        )
-    yield from opened
+        given = retrieve.open_released(client.replica, client.identity, reads, answer, case, asked)
+        opened = {got.listed.id: got for got in given}
+    # A request may have named them in another order than the deposit has.
+    yield from (opened[name] for name in names)
     leaf = merkle.leaf_hash(answer.entry).hex()
     client.act("receipt", case, {"entry": answer.index, "leaf": leaf})
 

@@ -26,13 +26,19 @@ from keys.derive import Label
 from keys.digest import blake3_digest
 from keys.seal import SealingKey, seal
 from vault import confirming, ids, reencrypt, renewed, sealing, statements
+from vault.audit.requests import APPROVED
 from vault.authority.judge import denied
 from vault.client import Client
 from vault.errors import DeniedError, NotFoundError, StaleError, VerificationError
 from vault.log import merkle
+from vault.message import Answer
 from vault.model import GATE, Deposit
+from vault.requests import Requests, waiting
 from vault.sealing import Progress
 from vault.store import WAITING, Reads
+
+_PURPOSE, _DISPOSITION = "verification", "copy"
+"""What the content that is written anew is asked for."""
 
 _ROW = 2 * 1300
 """About how many bytes a deposit's new seals have."""
@@ -115,6 +121,7 @@ class Renewals:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._requests = Requests(client)
 
     # --- asking ---------------------------------------------------------------------------------
 
@@ -209,6 +216,8 @@ class Renewals:
             why: In words, for the case's holders alone.
 
         Raises:
+            WaitingError: The case asks for approvals: requests are filed, which others have to
+                approve; then the same is to be done again.
             DeniedError: This member may not; the refusal is in the log.
             VerificationError: A record is damaged; its deposit stays as it is.
         """
@@ -217,12 +226,16 @@ class Renewals:
         self._freshen(case)
         with self._client.view() as reads:
             deposits = reads.deposits_of(ids.parse(case))
+            wanted = [names for one in deposits for names in reencrypt.asked_for(reads, one.id)]
+        self._need_approvals(case, wanted, why)
         waits_for = self._others(case, self._me)
         alone = not waits_for and not self._client.authority.cases[case].hold
         index: int | None = None
         records = size = 0
         for deposit in deposits:
-            index, count, written = reencrypt.reencrypt(self._client, case, deposit, why, progress)
+            index, count, written = reencrypt.reencrypt(
+                self._client, case, deposit, lambda names: self._ask(case, names, why), progress
+            )
             records, size = records + count, size + written
             if alone:
                 index = self._confirm(case, index, None).entry
@@ -403,6 +416,28 @@ class Renewals:
         if alone:
             index = self._confirm(case, index, None).entry or index
         return Renewed(case, *counts, alone, index, waits_for, done.left)
+
+    def _ask(self, case: str, names: list[str], why: str | None) -> tuple[Answer, list[str]]:
+        """Have records released, by an approved request where the case asks for one."""
+        if self._client.authority.cases[case].policy.approvals:
+            request = self._requests.same(names, _PURPOSE, _DISPOSITION)
+            if request is not None:
+                return self._requests.release(request, why), list(request.records)
+        body = {"records": names, "purpose": _PURPOSE, "disposition": _DISPOSITION}
+        return self._client.act("release", case, {**body, "request": None}, why), names
+
+    def _need_approvals(self, case: str, wanted: list[list[str]], why: str | None) -> None:
+        """File what is not asked for yet, before anything is written."""
+        if not self._client.authority.cases[case].policy.approvals:
+            return
+        requests = [
+            self._requests.same(names, _PURPOSE, _DISPOSITION)
+            or self._requests.file(names, _PURPOSE, why, _DISPOSITION)
+            for names in wanted
+        ]
+        pending = [request for request in requests if request.state != APPROVED]
+        if pending:
+            raise waiting(*pending)
 
     # --- parts: confirming ----------------------------------------------------------------------
 

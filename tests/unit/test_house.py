@@ -51,7 +51,7 @@ FLOORS = {
     "vault.reencrypt": 9,
     "vault.confirming": 9,
     "vault.replaced": 10,
-    "vault.renewals": 11,
+    "vault.renewals": 12,
     "vault.statements": 9,
     "vault.deposit": 9,
     "vault.acts": 8,
@@ -62,9 +62,9 @@ FLOORS = {
     "vault.people": 11,
     "vault.casework": 11,
     "vault.requests": 11,
-    "vault.session": 12,
-    "vault.check": 13,
-    "vault.cli": 14,
+    "vault.session": 13,
+    "vault.check": 14,
+    "vault.cli": 15,
 }
 
 

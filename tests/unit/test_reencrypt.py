@@ -9,8 +9,8 @@ from vault_kit import LARGE, SMALL, World, identity, make
 
 from keys.container import encrypted_size
 from vault.check import check
-from vault.errors import DeniedError
-from vault.model import Deposit, Record, Role
+from vault.errors import DeniedError, WaitingError
+from vault.model import CasePolicy, Deposit, Record, Role
 from vault.session import Session
 
 WHAT = {"small.txt": SMALL, "large.bin": LARGE, "empty": b""}
@@ -192,3 +192,42 @@ def test_a_plan_says_how_much_would_be_written(world: World) -> None:
         assert plan.bytes == sum(r.content_size for _, many in rows(ana) for r in many)
         assert plan.bytes > encrypted_size(len(LARGE))
         assert plan.seconds > 0
+
+
+def test_a_case_that_asks_for_approvals_is_asked_first(world: World) -> None:
+    """Requests are filed before anything is written; once they are approved it goes on."""
+    blobs = world.blobs
+    with world.session("ana") as ana:
+        ana.casework.set_policy(world.case, CasePolicy(1, 72))
+        for _ in range(2):
+            with pytest.raises(WaitingError):
+                ana.renewals.reencrypt(world.case, why="a laptop was taken")
+        waits = ana.requests.all(mine=True)
+        assert [(one.state, one.purpose) for one in waits] == [("pending", "verification")] * 2
+    assert world.blobs == blobs
+    with world.session("ben") as ben:
+        for request in waits:
+            ben.requests.approve(request.id)
+    with world.session("ana") as ana:
+        assert ana.renewals.reencrypt(world.case).records == 3
+    with world.session("ben") as ben:
+        ben.renewals.confirm(world.case)
+        assert [row.label.values["name"] for row in ben.records(world.case)] == list(WHAT)
+    sound(world, "ana", "ben", "aud")
+
+
+def test_what_was_destroyed_stays_destroyed(world: World) -> None:
+    """Its leaf keeps its place in the new tree, and in the old one."""
+    gone = world.stored[0].record
+    with world.session("ana") as ana, pytest.raises(WaitingError):
+        ana.requests.destroy([gone])
+    with world.session("ben") as ben:
+        (request,) = ben.requests.all(for_me=True)
+        ben.requests.approve(request.id)
+    with world.session("ana") as ana:
+        ana.requests.destroy([gone])
+        assert ana.renewals.reencrypt(world.case).records == 2
+    with world.session("ben") as ben:
+        ben.renewals.confirm(world.case)
+        assert [row.label.values["name"] for row in ben.records(world.case)] == list(WHAT)[1:]
+    sound(world, "ana", "ben", "aud")
