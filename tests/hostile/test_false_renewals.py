@@ -424,10 +424,10 @@ def test_kept_epoch_seeds_open_nothing_after_a_rekey(world: World) -> None:
         ana.people.remove(identity("ben").device)
         assert len(opened_by(world, seeds)) == 4
         assert ana.renewals.rekey(world.case).confirmed
+        # Nor is anything of the old seals left in the files, while somebody is still at work.
+        raw = b"".join(path.read_bytes() for path in world.path.glob("vault.db*"))
     assert opened_by(world, seeds) == []
     assert len(opened_by(world, kept(world, "ana"))) == 4
-    # Nor is anything of the old seals left in the files.
-    raw = b"".join(path.read_bytes() for path in world.path.glob("vault.db*"))
     for deposit in before:
         assert deposit.case_seal not in raw
         assert deposit.gate_seal not in raw
