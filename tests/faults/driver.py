@@ -75,6 +75,8 @@ with Session.open(root / "vault", identity, root / "homes" / name) as session:
         session.renewals.reencrypt(case.id)
     elif sys.argv[2] in {"confirm", "replace"}:
         session.renewals.confirm(case.id)
+    elif sys.argv[2] == "destroy":
+        session.destroy([(root / "lost").read_text()])
     elif sys.argv[2] == "get":
         wanted = [listed.id for listed in session.records()]
         opened = session.release(wanted, "review")
