@@ -9,6 +9,7 @@ from vault.log import checkpoint, entry, merkle
 from vault.log.checkpoint import Checkpoint
 from vault.model import MEMBERS
 from vault.note import ACCESS, AUTHORITY
+from vault.public import public_of
 from vault.replica import stored_frontier
 from vault.session import Session
 
@@ -67,22 +68,28 @@ def forge(session: Session, log: str, actor: note.Note, world: World, **said: ob
         note.pair(actor, gate),
         [entry.Recipient(authority.epoch(group).sealing) for group in groups],
     )
-    public: dict[str, object] = {"note": actor.id_hash.hex()}
-    if actor.kind == "deposit":
-        names = ("records_root", "case_seal", "gate_seal")
-        public["deposit"] = {
-            "id": ids.parse(actor.body["deposit"]).hex(),
-            **{name: actor.body[name] for name in names},
-        }
-    raw = entry.Entry(public, (first,)).encode()
+    public = {"note": actor.id_hash.hex(), **public_of(actor)}
+    append(session, log, entry.Entry(public, (first,)).encode(), actor.id_hash, world)
+
+
+def append(session: Session, log: str, raw: bytes, id_hash: bytes, world: World) -> None:
+    """Append any bytes to a log, under a head with true signatures.
+
+    Args:
+        session: The lying operator's.
+        log: Where to.
+        raw: What.
+        id_hash: The note-id hash under which the store has it, if it has none of it yet.
+        world: Its clock gives the time.
+    """
     with session.store.write() as writes:
         head = checkpoint.peek(writes.head(log))
         frontier = stored_frontier(writes, log, head.size)
         nodes = frontier.append(merkle.leaf_hash(raw))
         # The index of used ids is the store's: who writes the disk can make room in it.
-        stolen = actor.id_hash if not writes.used(actor.id_hash) else nodes[0][2]
+        stolen = id_hash if not writes.used(id_hash) else nodes[0][2]
         writes.append(log, head.size, raw, stolen, nodes)
-        signing = session.replica.keyring.need(authority, "gate").signing
+        signing = session.replica.keyring.need(session.authority, "gate").signing
         assert signing is not None
         grown = Checkpoint(head.origin, frontier.size, frontier.root())
         writes.set_head(log, checkpoint.sign(signing, grown, int(world.clock())))

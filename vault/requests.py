@@ -12,8 +12,18 @@ from dataclasses import dataclass, replace
 from vault import ids, note
 from vault.audit import accesses
 from vault.audit.access import Access
-from vault.audit.requests import APPROVED, PENDING, Filed, Ledger, judged_by, sight
+from vault.audit.requests import (
+    APPROVED,
+    DENIED,
+    PENDING,
+    USED,
+    Filed,
+    Ledger,
+    judged_by,
+    sight,
+)
 from vault.authority import approvals
+from vault.authority.judge import denied
 from vault.client import Client
 from vault.errors import (
     AmbiguousError,
@@ -367,6 +377,9 @@ class Requests:
         self, kind: str, request: Request, body: Mapping[str, object], why: str | None
     ) -> Answer:
         filed = self._ledger.filed[request.id]
+        # What the store remembers could be false, and who used it all the same would be to blame.
+        if request.state in {DENIED, USED}:
+            raise denied(request.state)
         # Only what counts: the approval of somebody who has left is no business of the gate.
         counted = [
             answer.signed

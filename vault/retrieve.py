@@ -28,10 +28,10 @@ from vault.errors import (
     VerificationError,
 )
 from vault.fields import Fields
-from vault.log import entry, merkle
+from vault.log import merkle
 from vault.message import Answer, NotMeantError
 from vault.model import Deposit, Record
-from vault.note import ACCESS, Note
+from vault.note import Note
 from vault.packs import LEAST_CONTENT
 from vault.recordkeys import Place
 from vault.replica import Replica
@@ -187,18 +187,16 @@ def destroyed(
     case: str,
     record: bytes,
     said: dict[int, frozenset[str]] | None = None,
-    *,
-    holding: bool = True,
 ) -> int | None:
-    """The entry by which a record was destroyed, found in the log; None if the store has none.
+    """The entry by which a record of a case that one holds was destroyed, found in the log and
+    judged again; None if the store has none.
 
     Args:
         replica: The verified view.
         reads: A snapshot.
         case: The record's case.
         record: Its 16-byte id.
-        said: What entries that were looked at already say is destroyed; grows.
-        holding: Whether this identity can open the case's entries; else the public part has to do.
+        said: What entries that were opened already say is destroyed; grows.
 
     Raises:
         DamageError: The entry that the store names does not say so.
@@ -208,14 +206,11 @@ def destroyed(
     if index is None:
         return None
     if index not in said:
-        raw = replica.consistent_entry(reads, ACCESS, index)
-        said[index] = frozenset(entry.parse(raw).public.get("destroyed", ()))
-        if holding:
-            actor, gate = open_act(replica, reads, index, case)
-            done = actor.kind == "destruction" and gate.body["outcome"] == "done"
-            if not done or actor.body["case"] != case:
-                said[index] = frozenset()
-    if record.hex() not in said[index]:
+        actor, gate = open_act(replica, reads, index, case)
+        done = actor.kind == "destruction" and gate.body["outcome"] == "done"
+        names = actor.body["records"] if done and actor.body["case"] == case else ()
+        said[index] = frozenset(names)
+    if ids.show(record) not in said[index]:
         raise DamageError(
             "a record is called destroyed by an entry that does not say so", "run `evault check`"
         )
@@ -248,12 +243,14 @@ def find(replica: Replica, reads: Reads, records: Sequence[bytes], at: int) -> l
         stored = reads.deposit(deposit)
         if stored is None:
             raise MissingError("a deposit is missing from the vault", "run `evault check`")
-        holding = granted.holds(replica, ids.show(stored.case), at)
+        case = ids.show(stored.case)
+        holding = granted.holds(replica, case, at)
         held = hold(replica, reads, stored) if holding else None
         for _, row in rows:
-            gone = destroyed(replica, reads, ids.show(stored.case), row.id, holding=holding)
-            if gone is not None:
-                raise denied("destroyed", gone)
+            if holding and destroyed(replica, reads, case, row.id) is not None:
+                raise denied("destroyed", reads.tombstone(row.id))
+            if not holding and granted.destroyed(replica, reads, row.id):
+                raise denied("destroyed", reads.tombstone(row.id))
         # The leaves of the others are taken as they stand: the root tells if one is false.
         leaves = reads.leaves(deposit)
         for position, row in rows:

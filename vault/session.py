@@ -29,6 +29,7 @@ from vault.audit import (
     exposure,
     verify_log,
 )
+from vault.audit.deposits import Deposits
 from vault.authority import Authority, apply
 from vault.authority.apply import NOTHING
 from vault.authority.judge import denied
@@ -43,6 +44,7 @@ from vault.errors import (
     Error,
     FileError,
     MalformedError,
+    MissingError,
     NotFoundError,
     StaleError,
     UnknownVaultError,
@@ -123,6 +125,7 @@ class Session:
         self.renewals = Renewals(self._client)
         self.grants = Grants(self._client)
         self.requests = Requests(self._client)
+        self._deposits = Deposits(replica)
 
     # --- beginning ------------------------------------------------------------------------------
 
@@ -356,7 +359,8 @@ class Session:
         raise NotFoundError(f"no record {text!r}", "see `evault list`")
 
     def records(self, case: str | None = None) -> Iterator[Listed]:
-        """The labels of all records that this member may see, oldest first.
+        """The labels of all records that this member may see, oldest first; those that were
+        destroyed are left out.
 
         Those that were granted one by one are among them, if that was to this device too. What
         waits for another holder, who has to seal it anew, is not: see `Renewals.unreadable`.
@@ -374,20 +378,29 @@ class Session:
             raise denied("not-holder")
         with self._client.view() as reads:
             single = granted.readable(self.replica, reads, at)
+            stored: dict[bytes, str] = {}
             for found in reads.deposits():
-                name = self._case_of(found)
+                name = stored[found.id] = self._case_of(found)
                 if case not in {None, name}:
                     continue
                 if self._holds(name):
                     try:
-                        held = retrieve.hold(self.replica, reads, found)
+                        opened = retrieve.hold(self.replica, reads, found)
                     except DeniedError as error:
                         if error.reason != retrieve.NOT_YET:
                             raise
                         continue
-                    yield from retrieve.labels(self.replica, reads, held)
+                    yield from retrieve.labels(self.replica, reads, opened)
                 elif found.id in single:
                     yield from retrieve.find(self.replica, reads, single[found.id], at)
+            wanted = self.authority.cases if case is None else (case,)
+            held = [name for name in wanted if self._holds(name)]
+            lost = len(self._deposits.lost(reads, stored, held))
+        if lost:
+            raise MissingError(
+                f"{lost} deposits that the log speaks of are missing or are in another case",
+                "run `evault check`, and restore the vault from a backup that is not older",
+            )
 
     def record(self, record: str) -> Listed:
         """The label of one record.

@@ -108,7 +108,7 @@ def test_a_denial_ends_it(world: World, tmp_path: Path) -> None:
     out = tmp_path / "out"
     get = world("ben", "--json", "get", "--request", asked["request"], "-o", out, code=30)
     assert get.error["reason"] == "denied"
-    assert world.json("ana", "log", "list")[-2]["why"] == "ask her first"
+    assert world.json("ana", "log", "list")[-1]["why"] == "ask her first"
 
 
 def test_a_record_is_destroyed_by_two(world: World, tmp_path: Path) -> None:

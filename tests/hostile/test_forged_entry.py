@@ -16,6 +16,7 @@ from keys.derive import lp
 from keys.identity import Identity
 from vault import ids, note
 from vault.acts import open_act
+from vault.check import check
 from vault.errors import LogError
 from vault.log import entry
 from vault.note import ACCESS, AUTHORITY
@@ -259,3 +260,23 @@ def test_a_gates_own_note_is_no_act(world: World, monkeypatch: pytest.MonkeyPatc
         index = write(world, Forgery(), monkeypatch)
     with world.session("aud") as auditor:
         assert [problem.index for problem in auditor.verify()[1]] == [index]
+
+
+@pytest.mark.parametrize("raw", [b"", b"no entry", b"\0" * 600], ids=["empty", "text", "zeros"])
+def test_what_is_no_entry_hides_none_of_the_others(world: World, raw: bytes) -> None:
+    """It is named with its place; who reads on finds all that stands before and after it."""
+    with world.session("ana") as ana:
+        forge_kit.append(ana, ACCESS, raw, bytes(32), world)
+        ana.catch_up()
+        index = ana.replica.heads[ACCESS].size - 1
+        ana.release([world.stored[0].record], "review")
+    for reader in ("aud", "ben"):
+        with world.session(reader) as session:
+            assert [(p.index, p.code) for p in session.verify()[1]] == [(index, "MalformedError")]
+            kinds = [access.kind for access in session.log()]
+            assert (kinds[index], kinds[index + 1]) == ("", "release")
+    with world.session("ana") as ana:
+        for keys in (None, ana):
+            found = [p for p in check(ana.store, keys).problems if p.where.get("index") == index]
+            assert [problem.code for problem in found] == ["entry"]
+        assert len(list(ana.records())) == 2

@@ -80,7 +80,16 @@ def forged(  # One part each is false.
 # --- entries ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("public", [{"note": NOTE}, {"note": NOTE, "deposit": DEPOSIT}])
+@pytest.mark.parametrize(
+    "public",
+    [
+        {"note": NOTE},
+        {"note": NOTE, "deposit": DEPOSIT},
+        {"note": NOTE, "destroyed": ["03" * 16]},
+        {"note": NOTE, "destroyed": [f"{number:032x}" for number in range(1000)]},
+    ],
+    ids="-".join,
+)
 @pytest.mark.parametrize("compartments", [(b"one",), (b"one", b"two")])
 def test_entry_round_trip(public: dict[str, object], compartments: tuple[bytes, ...]) -> None:
     """An entry of one or two compartments is read as it was written."""
@@ -112,6 +121,14 @@ def test_entry_round_trip(public: dict[str, object], compartments: tuple[bytes, 
         {"note": NOTE, "deposit": {**DEPOSIT, "records_root": "04" * 31}},
         {"note": NOTE, "deposit": {**DEPOSIT, "case_seal": "AB" * 32}},
         {"note": NOTE, "deposit": {**DEPOSIT, "gate_seal": ["02"] * 64}},
+        {"note": NOTE, "destroyed": []},
+        {"note": NOTE, "destroyed": "03" * 16},
+        {"note": NOTE, "destroyed": ["03" * 16, "03" * 16]},
+        {"note": NOTE, "destroyed": ["AB" * 16]},
+        {"note": NOTE, "destroyed": ["03" * 15]},
+        {"note": NOTE, "destroyed": [3]},
+        {"note": NOTE, "destroyed": {"03" * 16: 1}},
+        {"note": NOTE, "destroyed": [f"{number:032x}" for number in range(1001)]},
         [["note", NOTE]],
         NOTE,
         7,

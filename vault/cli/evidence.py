@@ -12,7 +12,7 @@ from vault.cli.context import Call, case_words, shorten
 from vault.cli.group import TEXT, Command
 from vault.cli.text import _, moment, ngettext, size
 from vault.cli.words import BASES, PURPOSES
-from vault.errors import DeniedError, MalformedError, UsageError
+from vault.errors import DeniedError, MalformedError, UsageError, VerificationError
 
 if TYPE_CHECKING:
     from vault.retrieve import Listed, Opened
@@ -41,18 +41,25 @@ def list_records(call: Call, *, case: str | None) -> None:
         cases = {found.id: case_words(found) for found in session.cases()}
         rows: dict[str, tuple[str, ...]] = {}
         total = count = 0
-        for listed in session.records(only):
-            seen = _label(listed)
-            call.out.object("record", **seen)
-            total, count = total + seen["size"], count + 1
-            if not call.json:
-                rows[listed.id] = (
-                    seen["title"] or "",
-                    seen["name"],
-                    size(seen["size"]),
-                    moment(listed.held.gate.body["time"])[:10] if listed.held else _("(unknown)"),
-                    cases[seen["case"]] if case is None else "",
-                )
+        failed: VerificationError | None = None
+        try:
+            for listed in session.records(only):
+                seen = _label(listed)
+                call.out.object("record", **seen)
+                total, count = total + seen["size"], count + 1
+                if not call.json:
+                    rows[listed.id] = (
+                        seen["title"] or "",
+                        seen["name"],
+                        size(seen["size"]),
+                        moment(listed.held.gate.body["time"])[:10]
+                        if listed.held
+                        else _("(unknown)"),
+                        cases[seen["case"]] if case is None else "",
+                    )
+        except VerificationError as error:
+            # What was verified is shown all the same, and then what is wrong.
+            failed = error
         unread = session.renewals.unreadable(only)
         if unread:
             call.out.warn(
@@ -63,16 +70,18 @@ def list_records(call: Call, *, case: str | None) -> None:
                 ),
                 count=unread,
             )
-        if call.json:
+        if call.json and failed is None:
             return
         short = shorten(session, list(rows))
         heads = [_("Record"), _("Title"), _("Name"), _("Size"), _("Stored"), _("Case")]
         table = [(short[record], *cells) for record, cells in rows.items()]
-        if not rows:
+        if not rows and failed is None:
             call.out.note(_empty(session, only))
         call.out.table(heads, table, fold=(1, 2, 5))
         text = ngettext("{count} record, {size}", "{count} records, {size}", count)
         call.out.say(text, count=count, size=size(total))
+        if failed is not None:
+            raise failed
 
 
 @click.command(
