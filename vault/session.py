@@ -607,6 +607,10 @@ class Session:
             return self._release_requested(request, records, purpose, why, disposition)
         opened: dict[str, Opened] = {}
         for case, names in self.requests.by_case(records).items():
+            if not self._holds(case) and self._may_open(case, names):
+                # What this device cannot open is not asked for: the log would speak of a release
+                # that nobody had.
+                self.labels(names)
             for start in range(0, len(names), MAX_RECORDS):
                 asked = names[start : start + MAX_RECORDS]
                 body = {
@@ -693,6 +697,9 @@ class Session:
 
     def _holds(self, case: str) -> bool:
         return self.authority.holds(self.member.id, case, self.now())
+
+    def _may_open(self, case: str, records: Sequence[str]) -> bool:
+        return self.authority.may_open(self.member.id, case, records, self.now())
 
     def _granted(self, case: str, at: int) -> bool:
         return bool(self.authority.granted_records(self.member.id, case, at))

@@ -13,6 +13,7 @@ from vault import ids
 from vault.check import check
 from vault.errors import DeniedError, NotFoundError, UsageError
 from vault.model import CasePolicy, Role
+from vault.note import ACCESS
 from vault.requests import AskedError
 from vault.session import Session
 
@@ -240,6 +241,12 @@ def test_a_device_that_came_later_has_to_be_granted_anew(world: World) -> None:
         with pytest.raises(DeniedError, match="before this device") as caught:
             session.labels(granted)
         assert caught.value.reason == "no-key"
+        # Nor is anything asked for in vain: the log would call it a release.
+        before = session.replica.heads[ACCESS].size
+        with pytest.raises(DeniedError, match="before this device"):
+            session.release(granted, "review")
+        session.catch_up()
+        assert session.replica.heads[ACCESS].size == before
     with world.session("carla") as carla:
         assert seen(carla) == granted
     again = grant(world, 2)

@@ -165,7 +165,7 @@ def view(call: Call, *, record: str, purpose: str | None, why: str | None) -> No
         try:
             label = session.record(found).label.values
         except DeniedError as error:
-            if error.reason != "destroyed":
+            if error.reason == "not-holder":
                 # The gate refuses, and the refusal stands in the log.
                 session.release([found], purpose, why, disposition="view")
             raise

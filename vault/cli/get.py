@@ -142,7 +142,8 @@ def _labels(session: Session, wanted: _Wanted) -> list[Listed]:
     try:
         return session.labels(wanted.records)
     except DeniedError as error:
-        if error.reason == "destroyed":
+        # What only this device cannot open the gate would not refuse.
+        if error.reason != "not-holder":
             raise
         refused = [record for record in wanted.records if not _readable(session, record)]
         # The gate refuses these, and the refusal stands in the log.
@@ -153,8 +154,8 @@ def _labels(session: Session, wanted: _Wanted) -> list[Listed]:
 def _readable(session: Session, record: str) -> bool:
     try:
         session.record(record)
-    except DeniedError:
-        return False
+    except DeniedError as error:
+        return error.reason != "not-holder"
     return True
 
 
