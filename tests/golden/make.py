@@ -12,11 +12,13 @@ import shutil
 import sqlite3
 import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from keys.identity import Identity
 from vault.deposit import Description
-from vault.model import Role
+from vault.errors import Error
+from vault.model import CasePolicy, Role
 from vault.session import Session
 from vault.store.folder import FORMAT
 
@@ -30,32 +32,16 @@ FILES = {
 
 def main() -> None:
     """Write `vault-N.zip`: the vault, and a manifest with the seeds of its invented people."""
-    people = {name: Identity.create(name) for name in ("Ana", "Ben", "Dolores")}
-    ana, ben, dolores = people.values()
+    people = {
+        name: Identity.create(name) for name in ("Ana", "Ben", "Dolores", "Eva", "Lea", "Max")
+    }
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        vault, home = root / "vault", root / "home"
+        vault = root / "vault"
         (root / "in").mkdir()
         for name, data in FILES.items():
             (root / "in" / name).write_bytes(data)
-        with Session.create(vault, ana, home) as session:
-            session.add_member(ben.contact().note, [Role.ATTORNEY])
-            session.add_member(dolores.contact().note, [Role.AUDITOR])
-            case = session.open_case("A golden case", "gold")
-            said = Description("A title", {"source": {"basis": "stated", "value": "invented"}})
-            session.add([root / "in"], case.id, said)
-            session.rotate("members", "gate", case.id)
-            session.grant(case.id, ben.device)
-            session.add([root / "in" / "empty"], case.id)
-            fingerprint = session.fingerprint
-        with Session.join(vault, ben, home, fingerprint) as session:
-            wanted = [listed.id for listed in session.records()]
-            opened = session.release(wanted, "preparation", "a golden reason")
-            for got in opened:
-                for _ in session.content(got):
-                    pass
-            session.receive(opened)
-        Session.join(vault, dolores, home, fingerprint).close()
+        fingerprint = _tell(root, vault, people)
         database = sqlite3.connect(vault / "vault.db")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         database.close()
@@ -71,6 +57,59 @@ def main() -> None:
                     archive.write(path, path.relative_to(root))
         (HERE / f"vault-{FORMAT}.zip").write_bytes(out.getvalue())
         shutil.rmtree(vault)
+
+
+def _tell(root: Path, vault: Path, people: dict[str, Identity]) -> str:
+    """What happens in it; gives its fingerprint."""
+    ana, ben, dolores, eva, lea, mallory = people.values()
+    with Session.create(vault, ana, root / "Ana") as session:
+        for person, role in (
+            (ben, Role.ATTORNEY),
+            (dolores, Role.AUDITOR),
+            (eva, Role.ADVOCATE),
+            (lea, Role.ATTORNEY),
+            (mallory, Role.ATTORNEY),
+        ):
+            session.add_member(person.contact().note, [role])
+        case = session.open_case("A golden case", "gold").id
+        said = Description("A title", {"source": {"basis": "stated", "value": "invented"}})
+        stored = session.add([root / "in"], case, said)
+        for person in (eva, ben, mallory):
+            session.grant(case, person.device)
+        session.add([root / "in" / "empty"], case)
+        session.casework.set_policy(case, CasePolicy(1, 24))
+        fingerprint = session.fingerprint
+    for name, person in people.items():
+        if name != "Ana":
+            Session.join(vault, person, root / name, fingerprint).close()
+    with Session.open(vault, ben, root / "Ben") as session:
+        wanted = [record.record for record in stored]
+        request = session.requests.file(wanted, "preparation", "a golden reason")
+    with Session.open(vault, eva, root / "Eva") as session:
+        session.requests.approve(request.id)
+    with Session.open(vault, ben, root / "Ben") as session:
+        opened = session.release(
+            wanted, "preparation", "a golden reason", request=request.id, disposition="copy"
+        )
+        for got in opened:
+            for _ in session.content(got):
+                pass
+        session.receive(opened)
+        with suppress(Error):
+            session.destroy([stored[0].record], "a golden destruction")
+    with Session.open(vault, ana, root / "Ana") as session:
+        session.grants.grant_records(case, lea.device, [stored[1].record], None)
+        session.destroy([stored[0].record], "agreed")
+        session.people.remove(mallory.device, "left")
+        session.casework.set_hold(case)
+    with Session.open(vault, eva, root / "Eva") as session, suppress(Error):
+        session.casework.lift_hold(case)
+    with Session.open(vault, ana, root / "Ana") as session:
+        session.proposals.endorse(session.proposals.open()[0].proposal.id)
+        session.renewals.rekey(case)
+    with Session.open(vault, eva, root / "Eva") as session:
+        session.renewals.confirm(case)
+    return fingerprint
 
 
 if __name__ == "__main__":

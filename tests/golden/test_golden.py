@@ -11,9 +11,12 @@ import pytest
 
 from keys.identity import Identity
 from vault.check import check
+from vault.errors import LockedError
 from vault.session import Session
+from vault.store.folder import FORMAT
 
-GOLDEN = sorted(Path(__file__).parent.glob("vault-*.zip"))
+HERE = Path(__file__).parent
+GOLDEN = sorted(HERE.glob("vault-*.zip"))
 CONTENT = {
     "in/statement.txt": b"They waited outside the clinic at seven in the morning.\n",
     "in/large.bin": bytes(range(256)) * 4100,
@@ -22,17 +25,22 @@ CONTENT = {
 }
 
 
-@pytest.mark.parametrize("archive", GOLDEN, ids=lambda path: path.stem)
-def test_a_frozen_vault_opens_to_the_same_evidence(archive: Path, tmp_path: Path) -> None:
-    """Everybody in it joins; labels, contents, reasons and logs are what they were."""
-    with zipfile.ZipFile(archive) as packed:
+def unpacked(number: int, tmp_path: Path) -> tuple[dict[str, Identity], str]:
+    """The people of a frozen vault and its fingerprint; the vault lies in a folder `vault`."""
+    with zipfile.ZipFile(HERE / f"vault-{number}.zip") as packed:
         packed.extractall(tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     people = {name: Identity(bytes.fromhex(seed), name) for name, seed in manifest["seeds"].items()}
+    return people, manifest["fingerprint"]
+
+
+def test_a_frozen_vault_opens_to_the_same_evidence(tmp_path: Path) -> None:
+    """Format 1: everybody in it joins; labels, contents, reasons and logs are what they were."""
+    people, fingerprint = unpacked(1, tmp_path)
     sizes = []
     for name, person in people.items():
         home = tmp_path / "homes" / name
-        with Session.join(tmp_path / "vault", person, home, manifest["fingerprint"]) as session:
+        with Session.join(tmp_path / "vault", person, home, fingerprint) as session:
             assert check(session.store, session).problems == []
             assert session.verify()[1] == []
             kinds = [access.kind for access in session.log()]
@@ -56,6 +64,40 @@ def test_a_frozen_vault_opens_to_the_same_evidence(archive: Path, tmp_path: Path
     assert min(sizes) >= 7
 
 
-def test_there_is_a_frozen_vault() -> None:
-    """At least this version's."""
-    assert GOLDEN
+def test_years_that_were_frozen_are_what_they_were(tmp_path: Path) -> None:
+    """Format 2: somebody was removed, a record destroyed, one granted alone, a case sealed anew."""
+    people, fingerprint = unpacked(2, tmp_path)
+    names = {"Ana": 3, "Ben": 3, "Eva": 3, "Lea": 1, "Dolores": 0}
+    for name, count in names.items():
+        home = tmp_path / "homes" / name
+        with Session.join(tmp_path / "vault", people[name], home, fingerprint) as session:
+            assert check(session.store, session).problems == []
+            assert session.verify()[1] == []
+            labels = {listed.id: listed.label.values for listed in session.records()}
+            assert len(labels) == count
+            assert people["Max"].device in session.authority.former_members
+            if name == "Dolores":
+                (used, gone) = session.requests.all()
+                assert (used.state, gone.state) == ("used", "used")
+                kinds = {access.kind for access in session.log() if access.opened}
+                assert {"request", "approval", "release", "destruction"} <= kinds
+                assert {"rekey", "confirmation", "receipt"} <= kinds
+    with Session.open(tmp_path / "vault", people["Ana"], tmp_path / "homes" / "Ana") as ana:
+        case = ana.cases()[0].id
+        ana.requests.file([record.id for record in ana.records(case)], "verification")
+        wanted = [record.id for record in ana.records(case)]
+        (request,) = ana.requests.all(mine=True)[-1:]
+    with Session.open(tmp_path / "vault", people["Eva"], tmp_path / "homes" / "Eva") as eva:
+        eva.requests.approve(request.id)
+    with Session.open(tmp_path / "vault", people["Ana"], tmp_path / "homes" / "Ana") as ana:
+        for got in ana.release(wanted, "verification", request=request.id):
+            data, label = b"".join(ana.content(got)), got.listed.label.values
+            assert data == CONTENT[label["name"]]
+            assert hashlib.sha256(data).hexdigest() == label["sha256"]
+    with pytest.raises(LockedError):
+        Session.join(tmp_path / "vault", people["Max"], tmp_path / "homes" / "Max", fingerprint)
+
+
+def test_there_is_a_frozen_vault_of_each_format() -> None:
+    """Up to this version's."""
+    assert [path.stem for path in GOLDEN] == [f"vault-{n}" for n in range(1, FORMAT + 1)]
