@@ -6,10 +6,13 @@ Statements are built once; rows come and go in batches, so memory does not grow 
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import (
     Connection,
@@ -24,6 +27,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.schema import CreateTable
 
 from vault.errors import BusyError, DamageError, Error, FileError, MissingError, ReadOnlyError
@@ -508,7 +512,21 @@ class Store:
 
 
 def _engine(path: Path, *, older: bool = False) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _WAIT})
+    fixed = folder.read_only(path.parent)
+    log = path.with_name(path.name + "-wal")
+    if fixed and log.exists() and log.stat().st_size:
+        raise ReadOnlyError(
+            "the vault was not closed, and cannot be where nothing can be written",
+            "copy it to a disk that can be written, and use it there",
+        )
+
+    def connect() -> sqlite3.Connection:
+        # Quoted, so that no character of a path means anything. On a read-only disk there is no
+        # place for the write-ahead log, and nothing can change: then the database does without.
+        place = f"file:{quote(os.fsencode(path.absolute()))}" + ("?immutable=1" if fixed else "")
+        return sqlite3.connect(place, timeout=_WAIT, check_same_thread=False, uri=True)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
 
     @event.listens_for(engine, "connect")
     def _connected(raw: Any, _record: Any) -> None:

@@ -110,6 +110,14 @@ def refuse_network(path: Path) -> None:
         )
 
 
+def read_only(path: Path) -> bool:
+    """Whether the file system that a folder is on is mounted read-only."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except (OSError, AttributeError):
+        return False
+
+
 def filesystem(path: Path) -> str:
     """The type of the file system that a path is or would be on; empty where it cannot be told."""
     try:
