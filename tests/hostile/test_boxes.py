@@ -18,7 +18,7 @@ from vault.errors import DeniedError, MalformedError
 from vault.gate import core
 from vault.gate.core import Gate
 from vault.log.entry import Recipient
-from vault.model import GATE, Role
+from vault.model import GATE, CasePolicy, Role
 from vault.note import ACCESS
 from vault.session import Session
 
@@ -102,6 +102,33 @@ def test_an_honest_vault_has_nothing_wrong(world: World) -> None:
         found = report(world, name)
         assert found.problems == []
         assert {warning.code for warning in found.warnings} <= {"stale", "expired"}
+
+
+def test_who_asks_for_granted_records_reads_the_answers(world: World) -> None:
+    """Their device is one more recipient, and nobody takes it for a spy: not even who came after
+    the request."""
+    record = world.stored[0].record
+    with world.session("ana") as ana:
+        for name in ("eva", "dora"):
+            ana.people.add(identity(name).contact().note, [Role.ADVOCATE])
+        ana.casework.set_policy(world.case, CasePolicy(1, 72))
+        ana.casework.grant(world.case, identity("eva").device, int(world.clock.at) + DAY)
+        ana.grants.grant_records(world.case, identity("carla").device, [record])
+    world.join("dora")
+    world.clock.at += 2 * DAY
+    with world.session("carla") as carla:
+        asked = carla.requests.file([record], "filing", "a reason")
+    with world.session("ana") as ana:
+        ana.settle()
+        ana.casework.grant(world.case, identity("dora").device)
+        ana.requests.approve(asked.id)
+    with world.session("carla") as carla:
+        carla.receive(carla.release([record], "filing", request=asked.id))
+    with world.session("dora") as dora:
+        kinds = {access.kind: access.opened for access in dora.log() if access.opened}
+    assert kinds == {"deposit": True, "approval": True, "release": True, "receipt": True}
+    for name in ("ana", "ben", "carla", "dora", "aud"):
+        assert report(world, name).problems == []
 
 
 MORE: dict[str, Change] = {

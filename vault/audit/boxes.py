@@ -36,6 +36,8 @@ from vault.model import AUDITORS, MEMBERS, Deposit
 from vault.note import ACCESS, AUTHORITY, STATEMENTS, Note
 from vault.replica import Replica
 
+_ANSWERS = frozenset(("approval", "denial"))
+
 _SLOT = b"may be 8"
 """Stands for the tag that an actor may supply."""
 
@@ -108,8 +110,12 @@ class Boxes:
         authority = self._replica.at(found.authority_size)
         # A statement that was refused concerns no case, whatever it names.
         case = None if actor.kind in STATEMENTS else found.case
-        also = self._also(authority, actor, found)
+        also = self._also(actor, found)
         wanted = access_recipients(authority, case, at, _SLOT, also)
+        if actor.kind in _ANSWERS and found.outcome != "refused" and not self._answers(actor):
+            # Who asked may hold the case or not: this identity came too late to know.
+            given = len(entry.parse_compartment(compartments[0]).recipients)
+            wanted += [Recipient(b"")] * (given == len(wanted) + 1)
         group = (authority, case) if case in authority.cases else None
         yield from self._box(ACCESS, found.index, compartments[0], wanted, actor, group)
         seen_size = actor.body["seen"]["authority"]["size"]
@@ -143,7 +149,7 @@ class Boxes:
 
     # --- parts ----------------------------------------------------------------------------------
 
-    def _also(self, authority: Authority, actor: Note, found: Access) -> list[str]:
+    def _also(self, actor: Note, found: Access) -> list[str]:
         """Whom an entry concerns though they may not hold the case."""
         if found.outcome == "refused":
             return []
@@ -151,10 +157,11 @@ class Boxes:
             self._asked[actor.body["id"]] = actor.device
         if actor.kind in {"request", "release", "receipt"}:
             return [actor.device]
-        if actor.kind not in {"approval", "denial"}:
-            return []
-        asked = self._asked.get(actor.body["answers"])
-        return [] if asked is None or asked not in authority.devices else [asked]
+        return [self._asked[actor.body["answers"]]] if self._answers(actor) else []
+
+    def _answers(self, actor: Note) -> bool:
+        """Whether an act answers a request that could be opened."""
+        return actor.kind in _ANSWERS and actor.body["answers"] in self._asked
 
     def _box(
         self,
