@@ -69,9 +69,6 @@ with Session.open(root / "vault", identity, root / "homes" / name) as session:
         session.add_member((root / "new.contact").read_bytes(), [Role.ATTORNEY])
     elif sys.argv[2] == "rotate":
         session.rotate("members", "gate", case.id)
-    elif sys.argv[2] == "destroy":
-        # Approves what was asked for, and does it.
-        session.destroy([listed.id for listed in session.records()])
     elif sys.argv[2] == "rekey":
         session.renewals.rekey(case.id)
     elif sys.argv[2] == "reencrypt":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,11 +11,9 @@ import pytest
 from vault_kit import World, identity, make
 
 from vault.check import check
-from vault.model import CasePolicy
-from vault.requests import AskedError
 
 DRIVER = Path(__file__).with_name("driver.py")
-ACTS = ("add", "member", "rotate", "get", "rekey", "confirm", "reencrypt", "replace", "destroy")
+ACTS = ("add", "member", "rotate", "get", "rekey", "confirm", "reencrypt", "replace")
 """What is killed; `confirm` confirms a rekey, `replace` a re-encryption."""
 
 
@@ -29,14 +26,6 @@ def prepare(tmp_path: Path, act: str) -> World:
         if act == "replace":
             ana.renewals.reencrypt(world.case)
     world.clock.at = 2_000_000_000
-    if act == "destroy":
-        # For longer than any clock of this process and the driver's differ.
-        with world.session("ana") as ana:
-            ana.casework.set_policy(world.case, CasePolicy(0, 24 * 366))
-        world.clock.at = time.time()
-        with world.session("ben") as ben, pytest.raises(AskedError):
-            ben.destroy([stored.record for stored in world.stored])
-        world.clock.at = time.time() + 10_000
     for name in ("ana", "ben"):
         (world.root / f"{name}.seed").write_text(identity(name).seed().hex())
     (world.root / "new.contact").write_bytes(identity("new").contact().note)
@@ -60,10 +49,6 @@ def survived(world: World, act: str) -> None:
     with world.session("ana") as ana:
         report = check(ana.store, ana)
         assert report.problems == []
-        if act == "destroy":
-            # Both or none; and what is left to erase the next act erases.
-            assert report.destroyed in {0, len(kept)}
-            kept = set() if report.destroyed else kept
         names = [str(listed.label.values["name"]) for listed in ana.records()]
         if act == "add":
             new = [name for name in names if name.startswith("new/")]
@@ -77,8 +62,6 @@ def survived(world: World, act: str) -> None:
         assert check(ana.store, ana).problems == []
         (world.root / "after").write_bytes(b"after")
         ana.add([world.root / "after"], world.case)
-        assert not ana.store.owes_sweep
-        assert check(ana.store, ana).problems == []
     contents = world.read_all("ben")
     assert kept <= contents.keys()
     assert (world.root / "after").read_bytes() in [data for _, data in contents.values()]
