@@ -268,6 +268,32 @@ def test_what_expired_is_neither_approved_nor_used(world: World) -> None:
         assert submit(ana, release(ana, asked, time=late), asked, approval) == "expired"
 
 
+def test_what_was_denied_stays_denied(world: World) -> None:
+    """However many have approved it, before or after."""
+    with world.session("ana") as ana:
+        asked = ask(ana, world)
+        submit(ana, asked)
+        approval = approve(ana, asked, "ana")
+        submit(ana, approval, asked)
+        body = {"case": world.case, "answers": asked.body["id"], "asked": asked.digest}
+        assert submit(ana, sign(ana, "denial", "carla", **body), asked) == "done"
+        assert submit(ana, release(ana, asked), asked, approval) == "denied"
+        assert submit(ana, approve(ana, asked, "carla"), asked) == "denied"
+        assert submit(ana, sign(ana, "denial", "ana", **body), asked) == "denied"
+
+
+def test_nobody_destroys_alone_where_nothing_is_asked_for(tmp_path: Path) -> None:
+    """A case without a policy has this one all the same."""
+    world = vault_kit.make(tmp_path)
+    with world.session("ana") as ana:
+        asked = ask(ana, world, "ana", asks_for="destroy")
+        submit(ana, asked)
+        assert submit(ana, destruction(ana, asked, "ana"), asked) == "approvals"
+        approval = approve(ana, asked, "ben")
+        submit(ana, approval, asked)
+        assert submit(ana, destruction(ana, asked, "ana"), asked, approval) == "done"
+
+
 def test_a_request_expires_within_the_hours_of_its_case(world: World) -> None:
     """Nobody asks today for what they use next year."""
     with world.session("ana") as ana:
@@ -435,6 +461,41 @@ def _approver_left(session: Session, world: World) -> None:
     _forge(session, world, release(session, asked))
 
 
+def _with_devices(session: Session) -> tuple[Identity, Identity]:
+    """Two more devices of Ana's."""
+    made = Identity.create("Ana's phone"), Identity.create("Ana's tablet")
+    for one in made:
+        session.people.add_device(one.contact().note)
+    return made
+
+
+def _approving_device_revoked(session: Session, world: World) -> None:
+    phone, _ = _with_devices(session)
+    asked = _asked(session, world)
+    submit(session, approve(session, asked, phone), asked)
+    session.people.revoke_device(phone.device)
+    _forge(session, world, release(session, asked))
+
+
+def _asking_device_revoked(session: Session, world: World) -> None:
+    phone, _ = _with_devices(session)
+    plain = ask(session, world)
+    asked = note.sign("request", plain.origin, plain.body, phone)
+    submit(session, asked)
+    submit(session, approve(session, asked, "carla"), asked)
+    session.people.revoke_device(phone.device)
+    _forge(session, world, release(session, asked, "ana"))
+
+
+def _two_devices_of_one(session: Session, world: World) -> None:
+    session.casework.set_policy(world.case, CasePolicy(2, 24))
+    phone, tablet = _with_devices(session)
+    asked = _asked(session, world)
+    for one in (phone, tablet):
+        submit(session, approve(session, asked, one), asked)
+    _forge(session, world, release(session, asked))
+
+
 def _destroyed_alone(session: Session, world: World) -> None:
     asked = _asked(session, world, asks_for="destroy")
     _forge(session, world, destruction(session, asked, "ben"))
@@ -465,6 +526,9 @@ LIES: dict[str, tuple[Lie, str]] = {
     "another member": (_other_member, "request"),
     "too late": (_too_late, "expired"),
     "the approver has left": (_approver_left, "approvals"),
+    "the approving device was revoked": (_approving_device_revoked, "approvals"),
+    "the asking device was revoked": (_asking_device_revoked, "request"),
+    "two devices of one member": (_two_devices_of_one, "approvals"),
     "destroyed by one": (_destroyed_alone, "approvals"),
     "destroyed under a hold": (_destroyed_under_hold, "hold"),
     "released after it was destroyed": (_released_after_it_was_destroyed, "destroyed"),
