@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import forge_kit
 import pytest
 import vault_kit
 from vault_kit import LARGE, World, identity
 
-from vault import ids
+from vault import ids, note
 from vault.check import Report, check
 from vault.errors import BusyError, DamageError, DeniedError, MissingError
-from vault.requests import AskedError, Gone
+from vault.note import ACCESS
+from vault.requests import AskedError, Gone, Requests
+
+HASHES = (
+    "records_root",
+    "case_commitment",
+    "gate_commitment",
+    "case_seal",
+    "gate_seal",
+)
 
 
 @pytest.fixture
@@ -91,6 +101,14 @@ def test_nothing_of_it_is_in_the_files(world: World, number: int) -> None:
         assert gone.erased
         assert left(world, wanted) == set()
         assert not ana.store.owes_sweep
+
+
+def test_the_gate_erases_whoever_asks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not wait for the client to do it."""
+    wanted = pieces(world, 0)
+    monkeypatch.setattr(Requests, "sweep", lambda _: True)
+    destroy(world, 0)
+    assert left(world, wanted) == set()
 
 
 def test_everything_else_is_still_there(world: World) -> None:
@@ -323,6 +341,24 @@ def test_what_is_missing_elsewhere_stops_nobody(world: World, tmp_path: Path) ->
         assert len(list(ben.records())) == 4
     with world.session("ana") as ana, pytest.raises(MissingError):
         list(ana.records())
+
+
+def test_what_is_sealed_to_the_wrong_case_is_nobodys_to_miss(world: World) -> None:
+    """An entry that Ben can open and that speaks of another case takes nothing from his."""
+    with world.session("ana") as ana:
+        body = {
+            **forge_kit.act_body(ana, "release", world),
+            "case": ana.open_case("Another case").id,
+            **dict.fromkeys(("epoch", "gate_epoch", "count"), 1),
+            "deposit": ids.show(ids.draw()),
+            **dict.fromkeys(HASHES, "00" * 32),
+        }
+        for name in ("records", "purpose", "disposition", "request"):
+            del body[name]
+        actor = note.sign("deposit", ana.authority.origin(ACCESS), body, ana.identity)
+        forge_kit.forge(ana, ACCESS, actor, world)
+    with world.session("ben") as ben:
+        assert len(list(ben.records())) == 4
 
 
 def _deposits(world: World) -> list[str]:

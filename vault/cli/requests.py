@@ -91,12 +91,13 @@ def list_requests(call: Call, *, mine: bool, for_me: bool) -> None:
     with call.session() as session:
         found = session.requests.all(mine=mine, for_me=for_me)
         cases = {case.id: case_words(case) for case in session.cases()}
+        length = _length(session)
         rows = []
         for one in found:
             _tell(call, session, one)
             rows.append(
                 (
-                    short(session, one),
+                    one.id[:length],
                     _name(session, one.actor),
                     _what(one),
                     _count(one),
@@ -324,11 +325,14 @@ def tell_gone(call: Call, gone: Gone) -> None:
 
 def short(session: Session, one: Request) -> str:
     """The beginning of a request's id that tells it from all others."""
-    length = short_length([other.id for other in session.requests.all()], 8)
-    return one.id[:length]
+    return one.id[: _length(session)]
 
 
 # --- parts ------------------------------------------------------------------------------------
+
+
+def _length(session: Session) -> int:
+    return short_length([one.id for one in session.requests.all()], 8)
 
 
 def _parts(session: Session, records: Sequence[str]) -> list[list[str]]:
