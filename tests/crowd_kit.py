@@ -104,7 +104,9 @@ def _template() -> Crowd:
         _open(eva, FROZEN, "eva", "una", "lea")
         _open(eva, OLD, "eva")
         eva.casework.close(old)
-        state(eva, "records-granted", lambda: rules(eva).records(CASE, "gil", "one"))
+        (root / "one").write_bytes(b"one record")
+        (stored,) = eva.add([root / "one"], case)
+        eva.grants.grant_records(case, kit.device("gil"), [stored.record])
     with world.session("lea") as lea:
         lea.casework.set_hold(kit.case_id(FROZEN))
     with world.session("una") as una:

@@ -221,7 +221,7 @@ def test_two_do_not_write_the_format_at_once(older: Path, monkeypatch: pytest.Mo
             pass
     assert len(told) == 1
     with second.write() as writes:
-        writes.add_request(b"m" * 32, 3, DENIED)
+        assert writes.deposits()
     first.close()
     second.close()
     intact(older)

@@ -54,7 +54,7 @@ def test_an_entry_sealed_to_the_wrong_group_is_not_used(
         other = carla.open_case("another").id
 
     def elsewhere(authority, case, at, tag, also=()):
-        return access_recipients(authority, other if case == world.case else case, at, b"", also)
+        return access_recipients(authority, other if case == world.case else case, at, b"")
 
     with world.session("ben") as ben:
         (opened,) = ben.release([world.stored[0].record], "review")

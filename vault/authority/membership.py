@@ -174,7 +174,8 @@ def device_added(authority: Authority, statement: Note, at: int) -> Authority:
 
 
 def device_revoked(authority: Authority, statement: Note, at: int) -> Authority:
-    """A member revokes a device of theirs from another; stewards anybody's."""
+    """A member revokes a device of theirs from another, or a steward a laptop that was lost;
+    stewards together somebody's last device, and what exists only on paper."""
     body = statement.body
     target: Device | None = authority.devices.get(body["target"])
     if target is None:
@@ -185,8 +186,8 @@ def device_revoked(authority: Authority, statement: Note, at: int) -> Authority:
         raise DeniedError(
             "a device does not revoke itself", "use another of your devices", reason="own-device"
         )
-    # A steward alone suspends, which can be undone; a device never comes back.
-    if by.id != owner.id:
+    # A device never comes back: no steward alone takes from somebody the last way in.
+    if by.id != owner.id and (len(owner.devices) == 1 or target.recovery):
         need_stewards(authority, people - {owner.id})
     left = tuple(name for name in owner.devices if name != target.id)
     after = replace(
