@@ -100,11 +100,12 @@ def list_devices(call: Call) -> None:
 @device.command(
     "revoke",
     help=_(
-        """Revoke a device: one of yours from another, or as stewards somebody else's.
+        """Revoke a device: one of yours from another, or as a steward somebody's lost laptop.
 
         It can do nothing any more, and nothing new is sealed to it. What it has read, and what lies
-        on its disk under its passphrase, it keeps. Somebody else's needs as many stewards as
-        membership does; where that takes too long, `evault member suspend` is one steward's act.
+        on its disk under its passphrase, it keeps. Somebody's last device, or one that exists only
+        on paper, needs as many stewards as membership does; where that takes too long, `evault
+        member suspend` is one steward's act.
         """
     ),
     examples=("evault device revoke 4ka7",),
