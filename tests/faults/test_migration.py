@@ -184,6 +184,19 @@ def test_who_has_it_open_sees_what_others_wrote_since(older: Path) -> None:
     second.close()
 
 
+def test_who_calls_a_vault_older_than_it_is_hides_nothing(older: Path) -> None:
+    """The tables are there, whatever the file says."""
+    store = Store(older)
+    with store.write() as writes:
+        writes.add_request(b"n" * 32, 3, DENIED)
+    store.close()
+    (older / "FORMAT").write_bytes(b"evault vault 1\n")
+    again = Store(older)
+    with again.read() as reads:
+        assert reads.request(b"n" * 32) == DENIED
+    again.close()
+
+
 def test_a_reader_in_the_middle_keeps_its_view(older: Path) -> None:
     """Its snapshot is from before; the next one is not."""
     first, second = Store(older), Store(older)

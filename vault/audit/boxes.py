@@ -27,6 +27,7 @@ from vault.authority import (
     case_recipients,
     secret_recipients,
 )
+from vault.authority.apply import DRIFT
 from vault.errors import Error, MalformedError
 from vault.kinds import RENEWALS
 from vault.log import entry
@@ -228,11 +229,11 @@ class Boxes:
         """Whether what this authority judged was sealed to a key of one's own as an auditor.
 
         Who is entitled changes with time only as suspensions lapse, so both ends of the time in
-        which it was in force tell.
+        which it was in force tell, with what clocks may be off.
         """
         authority = self._replica.at(size)
         later = self._replica.history[size].time if size < len(self._replica.history) else self._at
         return all(
             any(to.public in self._own for to in access_recipients(authority, None, at, b""))
-            for at in (authority.time, later)
+            for at in (authority.time - DRIFT, later + DRIFT)
         )
