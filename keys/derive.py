@@ -57,6 +57,7 @@ class Label(Enum):
     RENEWAL_LEAF = b"evault/1/renewal-leaf"
     RELEASE = b"evault/1/release"
     RECORD_GRANT = b"evault/1/record-grant"
+    SEAL_MARK = b"evault/1/seal-mark"
     CASE_TITLE = b"evault/1/case-title"
     # The logs.
     ENTRY = b"evault/1/entry"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from keys.derive import Label, u64
+from keys.group import Epoch
 from vault import fields, ids, intake, message, recordkeys
 from vault.authority import Authority, secret_recipients
 from vault.errors import DeniedError
@@ -79,7 +80,12 @@ class Prepared:
     gate_secret: bytes = field(repr=False)
 
     def message(
-        self, authority: Authority, seen: Mapping[str, Any], sign: Signer, at: int
+        self,
+        authority: Authority,
+        gate: Epoch,
+        seen: Mapping[str, Any],
+        sign: Signer,
+        at: int,
     ) -> Message:
         """Seal the secrets to the epochs in force and sign the note.
 
@@ -87,6 +93,7 @@ class Prepared:
 
         Args:
             authority: In force.
+            gate: The gate's epoch in force.
             seen: What the actor has seen of both logs.
             sign: Signs a note of a kind.
             at: Seconds since the epoch.
@@ -94,7 +101,7 @@ class Prepared:
         vault, case = ids.parse(authority.vault), ids.parse(self.case)
         epochs = authority.epoch(self.case), authority.epoch(GATE)
         # While somebody still has the case's keys who should not, the others' devices get it.
-        to_case = secret_recipients(authority, self.case, at)
+        to_case = message.marked(gate, self.deposit, secret_recipients(authority, self.case, at))
         if not to_case:
             raise DeniedError("nobody holds this case any more", reason="no-holder")
         seals = [

@@ -19,8 +19,8 @@ from vault import ids
 from vault.authority import Authority
 from vault.errors import DeniedError, VerificationError
 from vault.log.entry import Opener
-from vault.message import Openers
-from vault.model import EpochKeys
+from vault.message import Openers, mark
+from vault.model import GATE, EpochKeys, Seals
 
 
 class Fault(NamedTuple):
@@ -181,20 +181,27 @@ class Keyring:
         own = Opener(self._identity.sealing)
         return [*(Opener(epoch.sealing, epoch.tag(note_id)) for epoch in epochs), own]
 
-    def secret_openers(self, authority: Authority, group: str, number: int) -> Openers:
-        """The keys with which this identity may open a deposit's secret.
+    def secret_openers(self, authority: Authority, case: str, seals: Seals) -> Openers:
+        """The keys with which this identity may open a deposit's case secret, by what stands before
+        the seals for them.
 
         Args:
             authority: What is known of the groups.
-            group: The deposit's case, or `gate`.
-            number: The epoch that it was sealed to, or that was in force but stale.
+            case: The deposit's case.
+            seals: The deposit's; its epochs are those that were in force, though stale perhaps.
 
         Raises:
-            VerificationError: A wrap or a link is false.
+            VerificationError: A wrap or a link of the case is false.
         """
-        epoch = self.find(authority, group, number)
-        own = {self._identity.device: self._identity.sealing}
-        return own if epoch is None else {"": epoch.sealing, **own}
+        openers: dict[str, SealingKey] = {}
+        epoch = self.find(authority, case, seals.epoch)
+        if epoch is not None:
+            openers[""] = epoch.sealing
+        # Without the gate's keys nobody is meant by their device.
+        if self.has(authority, GATE, seals.gate_epoch):
+            gate = self.need(authority, GATE, seals.gate_epoch)
+            openers[mark(gate, seals.deposit, self._identity.device)] = self._identity.sealing
+        return openers
 
     def _numbers(self, authority: Authority, group: str) -> range:
         return range(len(authority.groups.get(group, ())), 0, -1)

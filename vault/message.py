@@ -19,11 +19,13 @@ from typing import BinaryIO
 
 from keys.derive import Label, digest, lp, parse_lp, u64
 from keys.errors import OpenError
+from keys.group import Epoch
 from keys.seal import OVERHEAD, SealingKey, seal
 from vault.errors import MalformedError
 from vault.model import Record, Seals
 
 _MAX_ROW = 1 << 26
+_MARK = 8
 
 
 class NotMeantError(OpenError):
@@ -197,6 +199,29 @@ Openers = Mapping[str, SealingKey]
 """Keys by what they are for: nothing for a group's epoch, the device's id for its own key."""
 
 
+def mark(gate: Epoch, deposit: bytes, device: str) -> str:
+    """What stands before a deposit's seal for a device: 16 hex digits.
+
+    Whoever has the gate's keys, which are every member's, knows whose it is. On a seized disk the
+    device's id would say who holds the case: a member's id is that of their first device.
+
+    Args:
+        gate: The epoch of `gate` to which the deposit's gate seal is made.
+        deposit: 16 bytes.
+        device: The device's id; nothing for the key of the case's epoch, which has no mark.
+    """
+    if not device:
+        return ""
+    return gate.derive(Label.SEAL_MARK, deposit, device.encode())[:_MARK].hex()
+
+
+def marked(
+    gate: Epoch, deposit: bytes, recipients: Iterable[tuple[str, bytes]]
+) -> list[tuple[str, bytes]]:
+    """Recipients with their marks in the place of their devices' ids; see `mark`."""
+    return [(mark(gate, deposit, device), public) for device, public in recipients]
+
+
 def seal_secret(
     secret: bytes, recipients: Iterable[tuple[str, bytes]], label: Label, *context: bytes
 ) -> bytes:
@@ -204,12 +229,12 @@ def seal_secret(
 
     Args:
         secret: 32 bytes; in a rekey the case's has 32 more, see `Seals`.
-        recipients: What `vault.authority.secret_recipients` gives.
+        recipients: What `vault.authority.secret_recipients` gives, `marked`.
         label: `Label.CASE_SEAL` or `Label.GATE_SEAL`.
         context: The ids of vault, case and deposit and the epoch's number (8 bytes).
 
     Returns:
-        LP(LP(to, seal), ...), where `to` is empty for the epoch's own key, or a device's id.
+        LP(LP(to, seal), ...), where `to` is empty for the epoch's own key, or a device's mark.
     """
     return lp(
         *(lp(to.encode(), seal(public, secret, label, *context)) for to, public in recipients)

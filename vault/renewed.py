@@ -208,7 +208,7 @@ def open_case_secret(replica: Replica, case: str, sealed: Seals) -> tuple[bytes,
     """
     opened = open_secret(
         sealed.case_seal,
-        replica.keyring.secret_openers(replica.authority, case, sealed.epoch),
+        replica.keyring.secret_openers(replica.authority, case, sealed),
         Label.CASE_SEAL,
         ids.parse(replica.vault),
         ids.parse(case),
@@ -228,7 +228,7 @@ def meant(replica: Replica, reads: Reads, deposit: Deposit, case: str) -> bool:
     known = [deposit.seals]
     known += [row.seals for row in reads.renewals_of(deposit.id) if row.state == WAITING]
     for seals in known:
-        openers = replica.keyring.secret_openers(replica.authority, case, seals.epoch)
+        openers = replica.keyring.secret_openers(replica.authority, case, seals)
         if not openers.keys().isdisjoint(sealed_to(seals.case_seal)):
             return True
     return False

@@ -98,7 +98,8 @@ def new_seals(
     authority = client.authority
     place = ids.parse(authority.vault), ids.parse(case), deposit
     epoch, gate_epoch = in_force(authority, case)
-    to_case = secret_recipients(authority, case, client.now())
+    gate = client.keyring.need(authority, GATE, gate_epoch)
+    to_case = message.marked(gate, deposit, secret_recipients(authority, case, client.now()))
     to_gate = [("", authority.epoch(GATE).sealing)]
     return Seals(
         deposit,

@@ -562,7 +562,11 @@ class Session:
         try:
             self._client.submit(
                 lambda: prepared.message(
-                    self.authority, self.replica.seen(), self._client.sign, self.now()
+                    self.authority,
+                    self._keyring.need(self.authority, GATE),
+                    self.replica.seen(),
+                    self._client.sign,
+                    self.now(),
                 ),
                 prepared.rows,
             )

@@ -436,8 +436,10 @@ class Parcel:
             origin = self.session.authority.origin(ACCESS)
             return note.sign(kind, origin, {**body, **change}, self.session.identity)
 
+        session = self.session
+        gate = session.replica.keyring.need(session.authority, GATE)
         return self.prepared.message(
-            self.session.authority, self.session.replica.seen(), sign, self.session.now()
+            session.authority, gate, session.replica.seen(), sign, session.now()
         )
 
     def rows(self, records: Sequence[Record] | None = None) -> io.BytesIO:

@@ -21,6 +21,7 @@ FILE = "testimonio de Rosa Ejemplo ñ.txt"
 REASON = "motion to terminate proceedings"
 SOURCE = "a neighbour of the clinic"
 LABEL = "What happened on Tuesday"
+DAY = 86_400
 PASSPHRASE = "una frase bastante larga"
 
 
@@ -89,6 +90,26 @@ def test_nothing_of_the_story_stands_on_the_disk(story: tuple[World, list[str]])
     world, secrets = story
     assert (world.path / "vault.db").stat().st_size > 0
     assert found(world.root, secrets) == set()
+
+
+def test_what_is_added_to_a_stale_case_names_nobody(tmp_path: Path) -> None:
+    """Nor do seals for the devices of those who are left say whose they are."""
+    world = make(tmp_path)
+    with world.session("ana") as ana:
+        ana.casework.grant(world.case, identity("carla").device, int(world.clock.at) + DAY)
+    world.clock.at += 2 * DAY
+    (world.root / "late").write_bytes(b"late")
+    with world.session("aud") as auditor:
+        assert auditor.authority.stale(world.case, auditor.now())
+    with world.session("ana") as ana, ana.store.read() as reads:
+        before = len(reads.deposits())
+    with world.session("ana") as ana:
+        ana.settle = lambda: None  # type: ignore[method-assign]
+        ana.add([world.root / "late"], world.case)
+        with ana.store.read() as reads:
+            assert len(reads.deposits()) == before + 1
+            assert reads.sealed_to_devices(reads.deposits()[-1].case)
+    assert found(world.root, [identity(name).device for name in NAMES]) == set()
 
 
 PLANTS = {

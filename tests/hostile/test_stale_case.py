@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from keys.errors import OpenError
 from vault import deposit, ids
 from vault.deposit import Description
 from vault.errors import MalformedError, StaleError
-from vault.message import Message, NotMeantError, Openers, open_secret, sealed_to
-from vault.model import Deposit
+from vault.message import Message, NotMeantError, Openers, mark, open_secret, sealed_to
+from vault.model import GATE, Deposit
 from vault.session import Session
 
 DAY = 86_400
+Kept = Callable[[Deposit], Openers]
 
 
 @pytest.fixture
@@ -29,10 +31,18 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def kept_by(world: World, name: str) -> Openers:
+def kept_by(world: World, name: str) -> Kept:
     """Every key that somebody has now with which a case's seal could open."""
     with world.session(name) as session:
-        return session.replica.keyring.secret_openers(session.authority, world.case, 1)
+        keyring, authority = session.replica.keyring, session.authority
+        return lambda found: keyring.secret_openers(authority, world.case, found.seals)
+
+
+def mark_of(world: World, found: Deposit, name: str) -> str:
+    """What stands before somebody's seal."""
+    with world.session(name) as session:
+        gate = session.replica.keyring.need(session.authority, GATE, found.gate_epoch)
+        return mark(gate, found.id, identity(name).device)
 
 
 def add(world: World, name: str, content: bytes) -> Deposit:
@@ -57,7 +67,7 @@ def test_while_her_grant_holds_she_opens_what_is_added(world: World) -> None:
     kept = kept_by(world, "carla")
     found = add(world, "ana", b"while she holds it")
     assert sealed_to(found.case_seal) == [""]
-    assert len(open_with(world, found, kept)) == 32
+    assert len(open_with(world, found, kept(found))) == 32
 
 
 def test_when_it_has_ended_she_does_not(world: World) -> None:
@@ -65,13 +75,14 @@ def test_when_it_has_ended_she_does_not(world: World) -> None:
     kept = kept_by(world, "carla")
     world.clock.at += 2 * DAY
     found = add(world, "ana", b"after she left")
-    assert identity("carla").device in kept
-    assert sealed_to(found.case_seal) == [identity(name).device for name in ("ana", "ben")]
+    keys = kept(found)
+    assert mark_of(world, found, "carla") in keys
+    assert sealed_to(found.case_seal) == [mark_of(world, found, name) for name in ("ana", "ben")]
     assert sealed_to(found.gate_seal) == [""]
     with pytest.raises(NotMeantError):
-        open_with(world, found, kept)
+        open_with(world, found, keys)
     # Nor if somebody calls the seals hers.
-    for key in kept.values():
+    for key in keys.values():
         with pytest.raises(OpenError):
             open_with(world, found, dict.fromkeys(sealed_to(found.case_seal), key))
 
@@ -102,7 +113,9 @@ class Sent:
     def made(self, at: int) -> Message:
         """The message as it would be made at a time."""
         sign = self.session._client.sign
-        return self.prepared.message(self.session.authority, self.session.replica.seen(), sign, at)
+        authority, replica = self.session.authority, self.session.replica
+        gate = replica.keyring.need(authority, GATE)
+        return self.prepared.message(authority, gate, replica.seen(), sign, at)
 
     def send(self, message: Message) -> None:
         """To the gate."""

@@ -32,8 +32,8 @@ from vault.errors import Error, MalformedError
 from vault.kinds import RENEWALS
 from vault.log import entry
 from vault.log.entry import Recipient
-from vault.message import sealed_to
-from vault.model import AUDITORS, MEMBERS, Deposit
+from vault.message import marked, sealed_to
+from vault.model import AUDITORS, GATE, MEMBERS, Deposit
 from vault.note import ACCESS, AUTHORITY, STATEMENTS, Note
 from vault.replica import Replica
 
@@ -136,7 +136,10 @@ class Boxes:
         if found.notes is None or found.problem is not None or found.case is None:
             return
         authority, at = self._replica.at(found.authority_size), found.time
-        wanted = [to for to, _ in secret_recipients(authority, found.case, at)]
+        keyring, wanted = self._replica.keyring, secret_recipients(authority, found.case, at)
+        if not keyring.has(self._authority, GATE, stored.gate_epoch):
+            return
+        gate = keyring.need(self._authority, GATE, stored.gate_epoch)
         # A renewed case seal holds the key of the deposit's entry as well.
         size = 64 if found.kind in RENEWALS else 32
         try:
@@ -144,7 +147,7 @@ class Boxes:
         except MalformedError as error:
             yield Finding(ACCESS, found.index, "recipients", error.message)
             return
-        if sealed != (wanted, [""]):
+        if sealed != ([to for to, _ in marked(gate, stored.id, wanted)], [""]):
             reason = "a deposit's secrets are sealed to others than the rules say"
             yield Finding(ACCESS, found.index, "recipients", reason)
 

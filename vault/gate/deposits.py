@@ -12,8 +12,8 @@ from vault import fields, ids, recordkeys
 from vault.authority import secret_recipients
 from vault.errors import DeniedError, MalformedError, StaleError
 from vault.log import merkle
-from vault.message import Answer, open_secret, read_rows, sealed_to
-from vault.model import Deposit, Record
+from vault.message import Answer, marked, open_secret, read_rows, sealed_to
+from vault.model import Deposit, Record, Seals
 from vault.note import Note
 from vault.public import public_of
 
@@ -46,7 +46,7 @@ def keep(turn: Turn) -> Answer:
     )
     if writes.deposit(deposit.id) is not None:
         raise DeniedError("a deposit of this id exists already", reason="used-id")
-    check_recipients(turn, case_seal, gate_seal)
+    check_recipients(turn, deposit.seals)
     check_seals(turn.gate, turn.actor, deposit)
     check_rows(turn.gate.store, turn.actor, turn.rows)
     # The deposit stands in the public part, so that rows can be tied to the log without keys.
@@ -62,23 +62,23 @@ def keep(turn: Turn) -> Answer:
     return answer
 
 
-def check_recipients(turn: Turn, case_seal: bytes, gate_seal: bytes, size: int = 32) -> None:
+def check_recipients(turn: Turn, seals: Seals, size: int = 32) -> None:
     """Make sure that the seals are for exactly those who should have the secrets now.
 
     Args:
         turn: The act, allowed.
-        case_seal: Seals of a case secret.
-        gate_seal: Seals of a gate secret.
+        seals: Of a deposit's two secrets.
         size: How many bytes each case seal holds.
 
     Raises:
         MalformedError: They are no seals, or the gate's is not for the gate.
         StaleError: Somebody came or left since they were made: make them again.
     """
-    wanted = [to for to, _ in secret_recipients(turn.authority, turn.case, turn.at)]
-    if sealed_to(gate_seal, 32) != [""]:
+    devices = secret_recipients(turn.authority, turn.case, turn.at)
+    wanted = [to for to, _ in marked(turn.gate.epoch(), seals.deposit, devices)]
+    if sealed_to(seals.gate_seal, 32) != [""]:
         raise MalformedError("a gate secret is not sealed to the gate")
-    if sealed_to(case_seal, size) != wanted or not wanted:
+    if sealed_to(seals.case_seal, size) != wanted or not wanted:
         raise StaleError("who holds the case has changed", "try again")
 
 

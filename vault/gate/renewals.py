@@ -88,7 +88,7 @@ def reencrypt(turn: Turn) -> Answer:
         raise MalformedError("a re-encryption names a deposit of another case")
     case_seal, gate_seal = turn.message.attachments
     seals = Seals(deposit.id, body["epoch"], body["gate_epoch"], case_seal, gate_seal)
-    check_recipients(turn, case_seal, gate_seal, RENEWED_SECRET)
+    check_recipients(turn, seals, RENEWED_SECRET)
     check_seals(
         turn.gate,
         turn.actor,
@@ -205,7 +205,7 @@ def _check_row(turn: Turn, new: Seals) -> bool:
     deposit = turn.writes.deposit(new.deposit)
     if deposit is None or ids.show(deposit.case) != turn.case:
         raise MalformedError("a rekey names a deposit of another case")
-    check_recipients(turn, new.case_seal, new.gate_seal, RENEWED_SECRET)
+    check_recipients(turn, new, RENEWED_SECRET)
     after = replace(deposit, gate_seal=new.gate_seal, gate_epoch=new.gate_epoch)
     # The deposit's note commits to the secret; the gate need not be able to read that note, and
     # compared the secret that it has with it when it took the deposit.
