@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import os
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from vault_kit import NAMES, TITLE, World, identity, make
 
 from keys import keyfile
+from keys.identity import Identity
 from vault.deposit import Description
 
 EVIDENCE = "Instigators go first, said the man in the grey van."
@@ -22,6 +25,7 @@ REASON = "motion to terminate proceedings"
 SOURCE = "a neighbour of the clinic"
 LABEL = "What happened on Tuesday"
 DAY = 86_400
+GOLDEN = Path(__file__).parents[1] / "golden" / "vault-2.zip"
 PASSPHRASE = "una frase bastante larga"
 
 
@@ -110,6 +114,18 @@ def test_what_is_added_to_a_stale_case_names_nobody(tmp_path: Path) -> None:
             assert len(reads.deposits()) == before + 1
             assert reads.sealed_to_devices(reads.deposits()[-1].case)
     assert found(world.root, [identity(name).device for name in NAMES]) == set()
+
+
+def test_nothing_of_years_stands_on_the_disk(tmp_path: Path) -> None:
+    """Nor do requests, approvals, grants of records, a removal, a destruction and a rekey say who
+    did what, or why."""
+    with zipfile.ZipFile(GOLDEN) as archive:
+        archive.extractall(tmp_path)
+    seeds = json.loads((tmp_path / "manifest.json").read_text())["seeds"]
+    devices = [Identity(bytes.fromhex(seed), name).device for name, seed in seeds.items()]
+    words = ["A golden case", "a golden reason", "a golden destruction", "preparation", "invented"]
+    assert len(devices) == 6
+    assert found(tmp_path / "vault", [*devices, *words]) == set()
 
 
 PLANTS = {
