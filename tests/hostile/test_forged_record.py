@@ -119,7 +119,11 @@ def test_a_deposit_that_was_refused_is_not_taken_up(world: World) -> None:
             context={},
         )
         message = prepared.message(
-            auditor.authority, auditor.replica.seen(), auditor._client.sign, auditor.now()
+            auditor.authority,
+            auditor.replica.keyring.need(auditor.authority, GATE),
+            auditor.replica.seen(),
+            auditor._client.sign,
+            auditor.now(),
         )
         with pytest.raises(DeniedError) as caught:
             auditor._client.submit(lambda: message, prepared.rows)
