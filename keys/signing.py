@@ -40,7 +40,8 @@ _NOTE_CONTEXT = b"evault/1/note"
 _COSIGNED = b"subtree/v1\n\x00"
 _CONTROL = bytes(code for code in range(32) if code != 10)
 """Control characters but the line break; in UTF-8 no other character has such a byte."""
-_MAX_SIGNATURES = 64
+MAX_SIGNATURES = 64
+"""How many signature lines a note may have."""
 
 _P25519 = 2**255 - 19
 # The y coordinates of the eight points of small order; the sign bit does not matter.
@@ -270,9 +271,20 @@ def split_note(note: bytes) -> tuple[bytes, list[Signature]]:
     if not gap or not tail.endswith("\n"):
         raise MalformedError("a signed note has no signatures")
     lines = tail[:-1].split("\n")
-    if len(lines) > _MAX_SIGNATURES:
+    if len(lines) > MAX_SIGNATURES:
         raise MalformedError("a signed note has too many signatures")
     return (head + "\n").encode(), [_parse_line(line) for line in lines]
+
+
+def join_note(text: bytes, signatures: Sequence[Signature]) -> bytes:
+    """Put a text and signature lines together: what `split_note` undoes.
+
+    Raises:
+        MalformedError: There is no signature, or more than a note may have.
+    """
+    if not 0 < len(signatures) <= MAX_SIGNATURES:
+        raise MalformedError("a signed note has no signatures, or too many")
+    return _note(text, [_encode_line(*signature) for signature in signatures])
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
@@ -352,8 +364,12 @@ def _key_id(name: str, kind: bytes, public: bytes) -> bytes:
 
 
 def _line(name: str, kind: bytes, public: bytes, value: bytes) -> str:
+    return _encode_line(name, _key_id(name, kind, public), value)
+
+
+def _encode_line(name: str, key_id: bytes, value: bytes) -> str:
     _check_name(name)
-    return f"\N{EM DASH} {name} {base64.b64encode(_key_id(name, kind, public) + value).decode()}\n"
+    return f"\N{EM DASH} {name} {base64.b64encode(key_id + value).decode()}\n"
 
 
 def _note(text: bytes, lines: list[str]) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from keys.digest import Blake3
@@ -29,7 +30,7 @@ from vault.log import checkpoint, entry, merkle
 from vault.model import Deposit, Record
 from vault.note import ACCESS, AUTHORITY, LOGS, Note
 from vault.replaced import Logged
-from vault.replica import Replica
+from vault.replica import Replica, stored_frontier
 from vault.session import Session
 from vault.store import Reads, Store
 
@@ -138,6 +139,7 @@ def _without_keys(store: Store, reads: Reads, progress: Progress) -> Iterator[Pr
         yield Problem("record-stray", "there are records that belong to no deposit")
     yield from _tombstones(reads, logged)
     yield from _requests(reads)
+    yield from _kept(reads)
     yield from _blobs(store, reads, kept, progress)
 
 
@@ -169,6 +171,26 @@ def _requests(reads: Reads) -> Iterator[Problem]:
         if not same:
             message = "the vault remembers a request that is not in the log"
             yield Problem("request", message, {"entry": index}, log=True)
+
+
+def _kept(reads: Reads) -> Iterator[Problem]:
+    """Checkpoints that came back from outside are of heads that the logs had."""
+    notes = [(log, kept.size, kept.note) for log in LOGS for kept in reads.cosigned(log)]
+    for stamped in reads.timestamps():
+        if sha256(stamped.token).digest() != stamped.id:
+            where = {"log": stamped.log, "size": stamped.size}
+            yield Problem("timestamp", "a time-stamp that is kept is damaged", where, log=True)
+        notes.append((stamped.log, stamped.size, stamped.note))
+    for log, size, note in notes:
+        try:
+            said, head = checkpoint.peek(note), checkpoint.peek(reads.head(log))
+            root = stored_frontier(reads, log, size).root() if size <= head.size else b""
+            same = said == checkpoint.Checkpoint(head.origin, size, root)
+        except Error:
+            same = False
+        if not same:
+            message = f"a checkpoint of the {log} log that is kept is not one of its heads"
+            yield Problem("kept-head", message, {"log": log, "size": size}, log=True)
 
 
 def _log(reads: Reads, log: str, logged: Logged) -> Iterator[Problem]:

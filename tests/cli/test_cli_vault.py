@@ -124,7 +124,7 @@ def test_a_newer_or_damaged_vault(world: World) -> None:
     """A newer format is 23; a database that is gone or is none is 20."""
     mark = world.vault / "FORMAT"
     good = mark.read_bytes()
-    mark.write_bytes(b"evault vault 3\n")
+    mark.write_bytes(b"evault vault 4\n")
     assert "newer evault" in world("ana", "list", code=23).err
     mark.write_bytes(good)
     base = world.vault / "vault.db"

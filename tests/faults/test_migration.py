@@ -1,4 +1,4 @@
-"""A vault of format 1 becomes one of format 2 whole, or stays what it was; two at once are safe."""
+"""An older vault becomes one of this format whole, or stays what it was; two at once are safe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from keys.identity import Identity
 from vault.check import check
 from vault.errors import BusyError, FileError
 from vault.session import Session
-from vault.store import DENIED, PENDING, Store, database, folder
+from vault.store import DENIED, PENDING, Store, database, folder, tables
 
 DRIVER = Path(__file__).with_name("driver.py")
 GOLDEN = Path(__file__).parents[1] / "golden" / "vault-1.zip"
@@ -59,7 +59,7 @@ def expected() -> tuple[tuple[bytes, bytes], ...]:
 
 def intact(path: Path) -> None:
     """All that was there is there, of one format or the other, and the next writer goes on."""
-    assert folder.version(path) in {1, 2}
+    assert folder.version(path) in {1, 3}
     assert tuple(contents(path)) == expected()
     store = Store(path)
     assert check(store).problems == []
@@ -67,7 +67,7 @@ def intact(path: Path) -> None:
         writes.add_request(b"n" * 32, 3, PENDING)
     with store.read() as reads:
         assert reads.request(b"n" * 32) == PENDING
-    assert folder.version(path) == 2
+    assert folder.version(path) == 3
     assert not (path / "FORMAT.new").exists()
     store.close()
 
@@ -84,7 +84,7 @@ def steps(tmp_path: Path) -> int:
     path = unpacked(tmp_path / "whole")
     done = migrate(path)
     assert done.returncode == 0, done.stderr
-    assert folder.version(path) == 2
+    assert folder.version(path) == 3
     return int(done.stdout)
 
 
@@ -102,13 +102,13 @@ def test_killed_at_some_steps(tmp_path: Path) -> None:
     """Killed at the first, and at the last ones, where tables and file are written."""
     total = steps(tmp_path)
     assert total > 10
-    assert {killed(tmp_path, step) for step in (0, *range(total - 5, total))} == {1, 2}
+    assert {killed(tmp_path, step) for step in (0, *range(total - 5, total))} == {1, 3}
 
 
 @pytest.mark.long
 def test_killed_at_every_step(tmp_path: Path) -> None:
     """Before every statement, every commit, every fsync and the rename."""
-    assert {killed(tmp_path, step) for step in range(steps(tmp_path))} == {1, 2}
+    assert {killed(tmp_path, step) for step in range(steps(tmp_path))} == {1, 3}
 
 
 @pytest.mark.parametrize("size", [0, 10, 100, 5_000, 33_000, 60_000])
@@ -123,7 +123,7 @@ def test_a_disk_that_is_full_leaves_the_older_vault(older: Path, size: int) -> N
         with store.read() as reads:
             assert reads.tombstones() == {}
     else:
-        assert folder.version(older) == 2
+        assert folder.version(older) == 3
     store.close()
     assert not (older / "FORMAT.new").exists()
     intact(older)
@@ -240,6 +240,62 @@ def test_two_do_not_write_the_format_at_once(older: Path, monkeypatch: pytest.Mo
     intact(older)
 
 
+@pytest.fixture
+def second(tmp_path: Path) -> Path:
+    """The folder of a vault of format 2."""
+    place = tmp_path / "second"
+    with zipfile.ZipFile(GOLDEN.with_name("vault-2.zip")) as archive:
+        archive.extractall(place)
+    return place / "vault"
+
+
+def test_one_of_format_2_is_read_as_it_is_and_brought_forward(second: Path) -> None:
+    """What it has is seen, what it lacks is empty; whoever writes adds only that."""
+    before = (second / "vault.db").read_bytes()
+    first, other = Store(second), Store(second)
+    with first.read() as reads:
+        stones, requests = reads.tombstones(), reads.requests()
+        assert stones
+        assert requests
+        assert reads.cosigned("access") == reads.timestamps() == []
+    assert (second / "vault.db").read_bytes() == before
+    assert folder.version(second) == 2
+    with other.write() as writes:
+        writes.keep_cosigned("access", 1, b"c")
+        writes.keep_timestamp("authority", 1, b"n", b"t")
+    assert folder.version(second) == 3
+    with first.read() as reads:
+        assert reads.cosigned("access") == [(1, b"c")]
+        assert [stamped.token for stamped in reads.timestamps()] == [b"t"]
+        assert (reads.tombstones(), reads.requests()) == (stones, requests)
+    first.close()
+    other.close()
+
+
+def test_a_reader_of_format_1_notices_each_step(older: Path) -> None:
+    """Somebody brings it to format 2 and somebody else to this one: no step is overlooked."""
+    reader = Store(older)
+    with reader.read() as reads:
+        assert reads.tombstones() == {}
+    engine = database._engine(older / "vault.db")
+    with engine.begin() as connection:
+        tables.metadata.create_all(connection, tables.ADDED[2])
+        connection.execute(tables.tombstone.insert().values(record=b"\x11" * 16, entry=3))
+    engine.dispose()
+    (older / "FORMAT").write_bytes(b"evault vault 2\n")
+    with reader.read() as reads:
+        assert reads.tombstones() == {b"\x11" * 16: 3}
+        assert reads.cosigned("access") == []
+    writer = Store(older)
+    with writer.write() as writes:
+        writes.keep_cosigned("access", 1, b"c")
+    with reader.read() as reads:
+        assert reads.tombstones() == {b"\x11" * 16: 3}
+        assert reads.cosigned("access") == [(1, b"c")]
+    reader.close()
+    writer.close()
+
+
 def test_a_member_at_work_in_an_older_vault_goes_on(older: Path) -> None:
     """Whoever only reads leaves it as it is; whoever retrieves something brings it forward."""
     manifest = json.loads((older.parent / "manifest.json").read_text())
@@ -251,5 +307,5 @@ def test_a_member_at_work_in_an_older_vault_goes_on(older: Path) -> None:
         assert folder.version(older) == 1
         opened = session.release(records, "review")
         assert any(b"".join(session.content(got)) for got in opened)
-        assert folder.version(older) == 2
+        assert folder.version(older) == 3
         assert check(session.store, session).problems == []

@@ -16,6 +16,7 @@ from vault.session import Session
 from vault.store.folder import FORMAT
 
 HERE = Path(__file__).parent
+FROZEN = 2
 GOLDEN = sorted(HERE.glob("vault-*.zip"))
 CONTENT = {
     "in/statement.txt": b"They waited outside the clinic at seven in the morning.\n",
@@ -99,5 +100,6 @@ def test_years_that_were_frozen_are_what_they_were(tmp_path: Path) -> None:
 
 
 def test_there_is_a_frozen_vault_of_each_format() -> None:
-    """Up to this version's."""
-    assert [path.stem for path in GOLDEN] == [f"vault-{n}" for n in range(1, FORMAT + 1)]
+    """Up to the last that is frozen: this version's is still being made."""
+    assert FROZEN in {FORMAT - 1, FORMAT}
+    assert [path.stem for path in GOLDEN] == [f"vault-{n}" for n in range(1, FROZEN + 1)]

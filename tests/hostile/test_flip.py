@@ -174,7 +174,7 @@ def test_a_cut_or_missing_blob_is_noticed(world: World, which: int, cut: int | N
 
 def test_the_right_error_for_an_unknown_format(world: World) -> None:
     """A changed format line is another format, not damage."""
-    (world.path / "FORMAT").write_text("evault vault 3\n")
+    (world.path / "FORMAT").write_text("evault vault 4\n")
     with pytest.raises(MalformedError, match="format"):
         Store(world.path)
 

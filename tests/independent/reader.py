@@ -202,7 +202,7 @@ class Reader:
     """
 
     def __init__(self, vault: Path, identity: bytes, passphrase: str, fingerprint: str) -> None:
-        assert (vault / "FORMAT").read_bytes() == b"evault vault 2\n"
+        assert (vault / "FORMAT").read_bytes() == b"evault vault 3\n"
         seed = open_identity(identity, passphrase)
         signing = ed25519.Ed25519PrivateKey.from_private_bytes(expand(seed, "identity-ed25519"))
         lattice = mldsa.MLDSA44PrivateKey.from_seed_bytes(expand(seed, "identity-ml-dsa-44"))

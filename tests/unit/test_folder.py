@@ -87,7 +87,7 @@ def test_a_vault_that_is_there_already_is_kept(tmp_path: Path) -> None:
     assert len(world.read_all("ben")) == 2
 
 
-@pytest.mark.parametrize("line", [b"evault vault 3\n", b"", b"evault vault 1", b"\xff\xfe"])
+@pytest.mark.parametrize("line", [b"evault vault 4\n", b"", b"evault vault 1", b"\xff\xfe"])
 def test_another_format_is_told(tmp_path: Path, line: bytes) -> None:
     """A newer or unknown format asks for a newer program."""
     world = make(tmp_path)

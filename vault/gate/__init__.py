@@ -11,7 +11,7 @@ A refusal is appended too. Nothing is released before the transaction has commit
 gate is an object in the member's own process and signs with that member's device.
 
 `core` is the gate itself; `deposits`, `requests`, `releases` and `destructions` are what it does
-for each kind of act.
+for each kind of act. `heads` keeps what comes back from outside and is in no log.
 """
 
 from vault.gate.core import LEVEL, Clock, Gate, Turn, found, gate_note, seal_statement

@@ -36,7 +36,7 @@ from vault.errors import (
     RolledBackError,
     StaleError,
 )
-from vault.gate import deposits, destructions, grants, releases, renewals, requests
+from vault.gate import deposits, destructions, grants, heads, releases, renewals, requests
 from vault.log import checkpoint, entry, merkle, proof
 from vault.log.checkpoint import Checkpoint
 from vault.log.entry import Entry
@@ -183,6 +183,20 @@ class Gate:
             with suppress(BusyError, FileError):
                 finish()
         return answer.encode()
+
+    # --- what comes back from outside -------------------------------------------------------------
+
+    def keep_cosigned(self, signed: bytes) -> None:
+        """Keep a cosigned checkpoint of this vault. See `vault.gate.heads`."""
+        with self.store.write() as writes:
+            self.replica.catch_up(writes)
+            heads.keep_cosigned(writes, self.replica, signed)
+
+    def keep_timestamp(self, signed: bytes, token: bytes) -> None:
+        """Keep a time-stamp over a checkpoint of this vault. See `vault.gate.heads`."""
+        with self.store.write() as writes:
+            self.replica.catch_up(writes)
+            heads.keep_timestamp(writes, self.replica, signed, token)
 
     # --- statements -----------------------------------------------------------------------------
 

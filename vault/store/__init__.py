@@ -11,6 +11,7 @@ harmless and collected later.
 
 from vault.store.blobs import BlobWriter
 from vault.store.database import Reads, Store, Writes
+from vault.store.kept import MAX_NOTE, MAX_TOKEN, Cosigned, Stamped
 from vault.store.rows import (
     APPROVED,
     CONFIRMED,
@@ -26,11 +27,15 @@ __all__ = [
     "CONFIRMED",
     "DENIED",
     "DROPPED",
+    "MAX_NOTE",
+    "MAX_TOKEN",
     "PENDING",
     "USED",
     "WAITING",
     "BlobWriter",
+    "Cosigned",
     "Reads",
+    "Stamped",
     "Store",
     "Writes",
 ]

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from sqlalchemy import (
     Connection,
     Engine,
+    Table,
     bindparam,
     create_engine,
     event,
@@ -36,6 +37,7 @@ from vault.note import ACCESS, AUTHORITY
 from vault.store import folder, tables
 from vault.store.blobs import Blobs, sync_folder
 from vault.store.changes import ChangeReads, ChangeWrites
+from vault.store.kept import KeptReads, KeptWrites
 from vault.store.rows import deposit_of, record_of, record_row
 
 _LOGS = {AUTHORITY: 0, ACCESS: 1}
@@ -101,7 +103,7 @@ _RECORD_IDS = select(tables.record.c.id).where(
 )
 _STRAYS = select(func.count()).where(tables.record.c.deposit.not_in(select(tables.deposit.c.id)))
 _COUNT = select(func.count()).select_from(tables.record)
-_ADDED_ALREADY = text("SELECT 1 FROM main.sqlite_master WHERE name = 'tombstone'")
+_TABLES = text("SELECT name FROM main.sqlite_master WHERE type = 'table'")
 
 _ADD_ENTRY = insert(tables.log_entry)
 _ADD_NODES = insert(tables.log_node)
@@ -113,7 +115,7 @@ _SET_HEAD = _SET_HEAD.on_conflict_do_update(
 )
 
 
-class Reads(ChangeReads):
+class Reads(ChangeReads, KeptReads):
     """What can be asked of the store, all from one snapshot. Nothing of it is verified."""
 
     def head(self, log: str) -> bytes:
@@ -259,7 +261,7 @@ class Reads(ChangeReads):
         return [str(row) for row in rows if row != "ok"]
 
 
-class Writes(Reads, ChangeWrites):
+class Writes(Reads, ChangeWrites, KeptWrites):
     """The one writer, within its transaction."""
 
     def append(
@@ -351,9 +353,10 @@ class Store:
         self.path = path
         self.blobs = Blobs(path / "blobs")
         # An older vault is read as it is, and changed by the first who writes.
-        self._older = not fresh and folder.version(path) < folder.FORMAT
-        self._shadowed = self._older
-        self._engine = _engine(path / _DATABASE, older=self._older)
+        version = folder.FORMAT if fresh else folder.version(path)
+        self._older = version < folder.FORMAT
+        self._shadowed = tables.missing(version)
+        self._engine = _engine(path / _DATABASE, self._shadowed)
 
     @classmethod
     def create(cls, path: Path) -> Store:
@@ -412,14 +415,7 @@ class Store:
             BusyError, DamageError, FileError: as the database has it.
         """
         with _translated(), ExitStack() as stack:
-            connection = stack.enter_context(self._engine.connect())
-            stack.enter_context(connection.begin())
-            if self._shadowed and connection.execute(_ADDED_ALREADY).first() is not None:
-                # Somebody else has written meanwhile: what they wrote is not to be overlooked.
-                stack.close()
-                self._unshadow(_engine(self.path / _DATABASE))
-                connection = stack.enter_context(self._engine.connect())
-                stack.enter_context(connection.begin())
+            connection = self._begin(stack)
             yield Reads(connection)
 
     @contextmanager
@@ -437,6 +433,21 @@ class Store:
             connection = self._engine.connect().execution_options(evault_write=True)
             with connection, connection.begin():
                 yield Writes(connection)
+
+    def _begin(self, stack: ExitStack) -> Connection:
+        """A connection with one snapshot, in which no table of the file is hidden."""
+        while True:
+            connection = stack.enter_context(self._engine.connect())
+            stack.enter_context(connection.begin())
+            if not self._shadowed:
+                return connection
+            there = set(connection.execute(_TABLES).scalars())
+            hidden = tuple(table for table in self._shadowed if table.name not in there)
+            if hidden == self._shadowed:
+                return connection
+            # Somebody else has written meanwhile: what they wrote is not to be overlooked.
+            stack.close()
+            self._unshadow(_engine(self.path / _DATABASE, hidden), hidden)
 
     def owe_sweep(self) -> None:
         """Note down, durably, that something will have to be erased: see `sweep`.
@@ -486,7 +497,7 @@ class Store:
                 return not busy
 
     def _migrate(self) -> None:
-        """Bring a vault of format 1 to this one: tables are added, nothing else changes.
+        """Bring a vault of an older format to this one: tables are added, nothing else changes.
 
         A kill in between leaves the old format with tables that it does not look at.
         """
@@ -494,7 +505,7 @@ class Store:
         try:
             with engine.connect().execution_options(evault_write=True) as connection:
                 with connection.begin():
-                    tables.metadata.create_all(connection, tables.ADDED)
+                    tables.metadata.create_all(connection, tables.missing(1))
                 # Under the lock: two who do it at once would write the same file.
                 with connection.begin():
                     if folder.version(self.path) < folder.FORMAT:
@@ -505,13 +516,13 @@ class Store:
         self._unshadow(engine)
         self._older = False
 
-    def _unshadow(self, engine: Engine) -> None:
-        """Go on with connections that see all tables of the file."""
+    def _unshadow(self, engine: Engine, hidden: tuple[Table, ...] = ()) -> None:
+        """Go on with connections that see all tables of the file but those it does not have."""
         self._engine.dispose()
-        self._engine, self._shadowed = engine, False
+        self._engine, self._shadowed = engine, hidden
 
 
-def _engine(path: Path, *, older: bool = False) -> Engine:
+def _engine(path: Path, shadowed: Sequence[Table] = ()) -> Engine:
     fixed = folder.read_only(path.parent)
     log = path.with_name(path.name + "-wal")
     if fixed and log.exists() and log.stat().st_size:
@@ -541,7 +552,7 @@ def _engine(path: Path, *, older: bool = False) -> Engine:
             "trusted_schema=OFF",
         ):
             cursor.execute(f"PRAGMA {pragma}")
-        for table in tables.ADDED if older else ():
+        for table in shadowed:
             # What an older vault does not have is empty: nothing in its file changes.
             cursor.execute(str(CreateTable(table)).replace("CREATE", "CREATE TEMPORARY", 1))
         cursor.close()

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from vault.errors import FileError, MalformedError, NetworkFolderError, NoVaultError
 
-FORMAT = 2
-"""The version that is written; format 1 is read, and becomes this one when it is written to."""
+FORMAT = 3
+"""The version that is written; an older one is read, and becomes this one when it is written to."""
 
 _FORMAT_FILE = "FORMAT"
-_LINES = {f"evault vault {version}\n".encode(): version for version in (1, FORMAT)}
+_LINES = {f"evault vault {version}\n".encode(): version for version in range(1, FORMAT + 1)}
 
 _NETWORK = frozenset(
     (

@@ -199,5 +199,35 @@ tombstone = Table(
 )
 """Records that were destroyed, and the entry that says so."""
 
-ADDED = (record_grant, request, renewal, record_next, record_origin, tombstone)
-"""What a vault of format 1 does not have."""
+# --- since format 3 -----------------------------------------------------------------------------
+
+cosigned = Table(
+    "cosigned",
+    metadata,
+    Column("log", _Number, primary_key=True, autoincrement=False),
+    Column("size", _Number, primary_key=True, autoincrement=False),
+    Column("note", _Bytes, nullable=False),
+)
+"""Checkpoints that came back with the lines of cosigners. Nobody believes them unverified."""
+
+timestamp = Table(
+    "timestamp",
+    metadata,
+    Column("log", _Number, primary_key=True, autoincrement=False),
+    Column("size", _Number, primary_key=True, autoincrement=False),
+    Column("id", _Bytes(32), primary_key=True),
+    Column("note", _Bytes, nullable=False),
+    Column("token", _Bytes, nullable=False),
+)
+"""Tokens of time-stamping authorities over checkpoints; `id` is the SHA-256 of the token."""
+
+ADDED = {
+    2: (record_grant, request, renewal, record_next, record_origin, tombstone),
+    3: (cosigned, timestamp),
+}
+"""What each format has that the ones before it do not."""
+
+
+def missing(version: int) -> tuple[Table, ...]:
+    """The tables that a vault of a format lacks, all of which may be empty."""
+    return tuple(table for since, added in ADDED.items() if since > version for table in added)
