@@ -104,15 +104,15 @@ def parse_lp(data: bytes, count: int | None = None) -> list[bytes]:
     if count is not None and found != count:
         raise MalformedError(f"a length-prefixed list has {found} parts instead of {count}")
     parts: list[bytes] = []
-    at = 4
+    at, end = 4, len(data)
     for _ in range(found):
-        size = int.from_bytes(data[at : at + 8], "big")
+        start = at + 8
         # A short length field reads as a small number: the end of the part tells.
-        if at + 8 > len(data) or at + 8 + size > len(data):
+        at = start + int.from_bytes(data[at:start], "big")
+        if start > end or at > end:
             raise MalformedError("a length-prefixed list is cut short")
-        parts.append(data[at + 8 : at + 8 + size])
-        at += 8 + size
-    if at != len(data):
+        parts.append(data[start:at])
+    if at != end:
         raise MalformedError("a length-prefixed list has trailing bytes")
     return parts
 

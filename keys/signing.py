@@ -235,6 +235,18 @@ def verify_note(note: bytes, keys: Sequence[VerifierKey], *, exact: bool = False
         SignatureError: A key's signature is missing, or a line of a known key does not verify.
     """
     text, signatures = split_note(note)
+    verify_lines(text, signatures, keys, exact=exact)
+    return text
+
+
+def verify_lines(
+    text: bytes,
+    signatures: Sequence[Signature],
+    keys: Sequence[VerifierKey],
+    *,
+    exact: bool = False,
+) -> None:
+    """As `verify_note`, for a note that was split already."""
     known = {(key.name, key.key_id): key for key in keys}
     if not known:
         raise SignatureError("a note was to be verified under no key at all")
@@ -251,7 +263,6 @@ def verify_note(note: bytes, keys: Sequence[VerifierKey], *, exact: bool = False
             seen.add((signature.name, signature.key_id))
     for missing in known.keys() - seen:
         raise SignatureError(f"a note lacks a signature of {missing[0]}")
-    return text
 
 
 def split_note(note: bytes) -> tuple[bytes, list[Signature]]:

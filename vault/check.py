@@ -15,7 +15,7 @@ from typing import Any
 
 from keys.digest import Blake3
 from vault import fields, granted, ids, replaced, retrieve
-from vault.audit import Access, Boxes, Finding, accesses, standing_warnings, verify_log
+from vault.audit import Access, Boxes, Finding, accesses, standing_warnings, verify
 from vault.audit.requests import states
 from vault.errors import (
     DeniedError,
@@ -377,7 +377,7 @@ def _with_keys(session: Session, reads: Reads) -> _Found:
     replica = session.replica
     try:
         replica.catch_up(reads)
-        _, found = verify_log(replica, reads)
+        found = verify(replica, session.store, reads, session.local, from_start=True).problems
     except VerificationError as error:
         yield True, Problem("log", error.message, log=True)
         return

@@ -7,6 +7,7 @@ parses; this is the table that it goes by, and what `vault/FORMAT.md` says in wo
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -52,7 +53,7 @@ def _code(value: Any) -> bool:
 
 
 def _hash(value: Any) -> bool:
-    return isinstance(value, str) and len(value) == 64 and not set(value) - _HEX
+    return isinstance(value, str) and _HASH(value) is not None
 
 
 def _base64(value: Any) -> bool:
@@ -108,7 +109,7 @@ def _proposed(value: Any) -> bool:
     return fields is not None and _object(kind=_text, **fields)(value)
 
 
-_HEX = frozenset("0123456789abcdef")
+_HASH = re.compile("[0-9a-f]{64}").fullmatch
 _CODE = frozenset("abcdefghijklmnopqrstuvwxyz-")
 _POSITION = _object(size=_integer, root=_hash)
 _SEEN = _object(authority=_POSITION, access=_POSITION)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +162,24 @@ class Local:
             )
             self._write(_STATEMENTS, raw)
 
+    def recall(self, name: str) -> bytes | None:
+        """A file that was remembered; None if there is none.
+
+        Raises:
+            DamageError: It is damaged.
+        """
+        return self._read(name)
+
+    def remember(self, files: Mapping[str, bytes]) -> None:
+        """Keep files that can be made again from the vault, in this order.
+
+        Raises:
+            FileError, BusyError: They cannot be written.
+        """
+        with self._locked():
+            for name, plain in files.items():
+                self._write(name, plain)
+
     def keep_proof(self, heads: Sequence[bytes]) -> None:
         """Keep signed heads that contradict each other: proof that the gate misbehaved."""
         with self._locked():
@@ -174,7 +192,7 @@ class Local:
 
     def forget(self) -> None:
         """Drop the local state, after a failed join."""
-        for path in (self.path / _PINS, self.path / _STATEMENTS):
+        for path in (self.path / _PINS, self.path / _STATEMENTS, *self.path.glob("audit*")):
             path.unlink(missing_ok=True)
 
     @contextmanager

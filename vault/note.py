@@ -16,12 +16,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from keys.derive import Label, digest, lp, parse_lp
 from keys.identity import Contact, Identity
-from keys.signing import split_note, verify_note
+from keys.signing import Signature, split_note, verify_lines
 from vault import ids
 from vault.errors import MalformedError, VerificationError
 from vault.kinds import (
@@ -91,22 +91,21 @@ class Note:
         origin: The log that it is for.
         body: Its fields.
         signed: The signed note's bytes.
+        text: The text that is signed.
+        signatures: The lines under it.
     """
 
     kind: str
     origin: str
     body: Body
     signed: bytes
+    text: bytes = field(default=b"", repr=False, compare=False)
+    signatures: tuple[Signature, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def device(self) -> str:
         """Who claims to have signed."""
         return str(self.body["device"])
-
-    @property
-    def text(self) -> bytes:
-        """The text that is signed."""
-        return encode(self.kind, self.origin, self.body)
 
     @property
     def digest(self) -> str:
@@ -125,7 +124,7 @@ class Note:
             SignatureError: One is missing, false, or too many.
         """
         keys = contact.verifiers if self.kind in STATEMENTS else contact.verifiers[:1]
-        verify_note(self.signed, keys, exact=True)
+        verify_lines(self.text, self.signatures, keys, exact=True)
 
 
 def id_hash(note_id: str) -> bytes:
@@ -180,7 +179,7 @@ def parse(signed: bytes) -> Note:
         raise MalformedError("a note is not in its one canonical form")
     if any(signature.name != body["device"] for signature in signatures):
         raise MalformedError("a note is signed by another than it says")
-    return Note(kind, log_origin, body, signed)
+    return Note(kind, log_origin, body, signed, text, tuple(signatures))
 
 
 def parse_pair(body: bytes) -> tuple[Note, Note]:

@@ -22,12 +22,13 @@ from keys.identity import Contact, Identity
 from vault import deposit, granted, ids, intake, note, retrieve, statements
 from vault.audit import (
     Access,
+    Audit,
     Exposure,
     Problem,
     Verified,
     accesses,
     exposure,
-    verify_log,
+    verify,
 )
 from vault.audit.deposits import Deposits
 from vault.authority import Authority, apply
@@ -435,10 +436,32 @@ class Session:
         with self._client.view() as reads:
             yield from accesses(self.replica, reads)
 
-    def verify(self) -> tuple[list[Verified], list[Problem]]:
-        """Verify both logs from the start. See `vault.audit.verify_log`."""
+    def audit(
+        self,
+        *,
+        from_start: bool = False,
+        progress: Callable[[int], None] = lambda _count: None,
+    ) -> Audit:
+        """Verify both logs, and get at what is in the access log. See `vault.audit.verify`.
+
+        Args:
+            from_start: Verify everything again, not only what is new since the last time.
+            progress: Called with how many entries more were examined.
+        """
         with self._client.view() as reads:
-            return verify_log(self.replica, reads)
+            return verify(
+                self.replica,
+                self.store,
+                reads,
+                self.local,
+                from_start=from_start,
+                progress=progress,
+            )
+
+    def verify(self) -> tuple[list[Verified], list[Problem]]:
+        """Verify both logs from the start."""
+        found = self.audit(from_start=True)
+        return list(found.logs), list(found.problems)
 
     def exposure(self, case: str, member: str) -> Exposure:
         """What a member opened of a case, could have opened, and never did.

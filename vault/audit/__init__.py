@@ -9,20 +9,24 @@ allowed and should not stay so.
 from vault.audit.access import Access, accesses, deposited
 from vault.audit.boxes import Boxes, Finding
 from vault.audit.exposure import Exposure, exposure
+from vault.audit.findings import Notice, Problem, Step, Verified
 from vault.audit.standing import Standing, standing_warnings
-from vault.audit.verify import Problem, Verified, verify_log
+from vault.audit.verify import Audit, verify
 
 __all__ = [
     "Access",
+    "Audit",
     "Boxes",
     "Exposure",
     "Finding",
+    "Notice",
     "Problem",
     "Standing",
+    "Step",
     "Verified",
     "accesses",
     "deposited",
     "exposure",
     "standing_warnings",
-    "verify_log",
+    "verify",
 ]

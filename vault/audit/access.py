@@ -1,21 +1,39 @@
-"""Opens the entries of the access log, one by one, each proved and each judged again."""
+"""Who did what: one entry of the access log as people and programs see it.
+
+An `Access` is the same whether the entry was opened now or was verified before and is remembered:
+it holds no notes, so that it can be kept. `accesses` opens entries now, each with its notes and,
+for holders, the words of its reason.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from vault import fields, ids, note
-from vault.acts import check_public, verify_act
-from vault.errors import DamageError, Error
-from vault.log import entry, merkle
-from vault.log.entry import Entry, Opener
-from vault.model import AUDITORS
+from vault import fields, ids
+from vault.audit.examine import Examined, Examiner
+from vault.authority import Authority
+from vault.errors import DamageError, Error, GateError
+from vault.log import merkle
 from vault.note import ACCESS, Note
 from vault.renewed import original_leaves
 from vault.replica import Replica
 from vault.store import Reads
+
+Row = tuple[Any, ...]
+"""What is remembered of an entry that was opened: text, numbers, None and lists of text, in the
+order of `Access.row`."""
+
+_OF_REQUESTS = {
+    "request": "id",
+    "approval": "answers",
+    "denial": "answers",
+    "release": "request",
+    "destruction": "answers",
+}
+"""Where the acts that concern a request name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +43,7 @@ class Access:
     Args:
         index: Its place in the log.
         note_id: The 32-byte hash of its note's id; empty if it is no entry at all.
+        opened: Whether the first compartment could be opened.
         kind: Of the actor's note; empty if it cannot be opened.
         actor: The member's id, and `actor_name` their name.
         case: The case's id, or None.
@@ -36,10 +55,17 @@ class Access:
         time: The gate's time, in seconds since the epoch.
         actor_time: The time that the actor claims.
         why: The reason in words, for holders of the case; else None.
-        opened: Whether the first compartment could be opened.
         authority_size: How much of the authority log the gate judged by.
         problem: What is wrong with it, or None.
-        notes: The actor note and the gate note.
+        level: What the gate note says that the log proves.
+        operator: The id of the member whose gate judged it.
+        deposit: Of a deposit or re-encryption, its id.
+        count: Of a deposit, a rekey or a re-encryption, how many records or deposits.
+        entry: Of a receipt or confirmation, the entry that it is for.
+        request: The id of the request that is filed, answered or used.
+        worded: Whether a reason in words is in it, sealed to the case's holders.
+        records_root: Of a deposit, the hex root over the leaves of its records.
+        notes: The actor note and the gate note; None if it is remembered.
     """
 
     index: int
@@ -59,11 +85,90 @@ class Access:
     why: str | None = None
     authority_size: int = 0
     problem: Error | None = None
+    level: int = 0
+    operator: str = ""
+    deposit: str | None = None
+    count: int | None = None
+    entry: int | None = None
+    request: str | None = None
+    worded: bool = False
+    records_root: str | None = None
     notes: tuple[Note, Note] | None = field(default=None, repr=False)
 
 
+def row(actor: Note, gate: Note) -> Row:
+    """What is remembered of an entry: devices as they signed, whoever they were of."""
+    body, said = actor.body, gate.body
+    named = _OF_REQUESTS.get(actor.kind)
+    entry = body.get("entry")
+    return (
+        actor.kind,
+        actor.device,
+        body.get("case"),
+        body.get("records", ()),
+        body.get("purpose"),
+        body.get("disposition") or body.get("asks_for"),
+        said["outcome"],
+        said["why"],
+        said["time"],
+        body["time"],
+        said["authority"]["size"],
+        said["level"],
+        gate.device,
+        body.get("deposit"),
+        body.get("count"),
+        entry if isinstance(entry, int) else None,
+        body[named] if named else None,
+        body.get("details") is not None,
+        body.get("records_root"),
+    )
+
+
+def of_row(
+    authority: Authority, index: int, note_id: bytes, found: Row | None, problem: Error | None
+) -> Access:
+    """An entry from what is remembered of it.
+
+    Args:
+        authority: Everybody who ever was is in it.
+        index: Its place in the log.
+        note_id: The 32-byte hash of its note's id; empty if it is no entry at all.
+        found: Its row; None if it could not be opened.
+        problem: What is wrong with it, or None.
+    """
+    if found is None:
+        return Access(index, note_id, opened=False, problem=problem)
+    member, operator = authority.ever(found[1]), authority.ever(found[12])
+    return Access(
+        index=index,
+        note_id=note_id,
+        opened=True,
+        kind=found[0],
+        actor=member.id if member else found[1],
+        actor_name=member.name if member else "",
+        case=found[2],
+        records=tuple(found[3]),
+        purpose=found[4],
+        disposition=found[5],
+        outcome=found[6],
+        refusal=found[7],
+        time=found[8],
+        actor_time=found[9],
+        authority_size=found[10],
+        problem=problem,
+        level=found[11],
+        operator=operator.id if operator else found[12],
+        deposit=found[13],
+        count=found[14],
+        entry=found[15],
+        request=found[16],
+        worded=found[17],
+        records_root=found[18],
+    )
+
+
 def accesses(replica: Replica, reads: Reads, start: int = 0) -> Iterator[Access]:
-    """Every entry of the verified access log from an index on, in the log's order.
+    """Every entry of the verified access log from an index on, in the log's order, opened now.
 
     All entries from 0 on are hashed up to the verified head, so an entry that was altered, dropped
     or moved is noticed before the last one is yielded.
@@ -73,81 +178,35 @@ def accesses(replica: Replica, reads: Reads, start: int = 0) -> Iterator[Access]
     """
     head = replica.heads[ACCESS]
     frontier = merkle.Frontier()
-    openers = _Openers(replica)
+    examiner = Examiner(replica)
     for index, raw in reads.entries(ACCESS, 0, head.size):
         frontier.append(merkle.leaf_hash(raw))
         if index >= start:
-            yield _access(replica, openers, index, raw)
+            yield opened(replica, examiner, index, examiner.examine(index, raw))
     if frontier.root() != head.root:
         # Name the first entry that is not what the log's nodes say it was.
         for index, raw in reads.entries(ACCESS, 0, head.size):
             replica.check_entry(reads, ACCESS, index, raw)
 
 
-class _Openers:
-    """The keys that may open an entry: the auditors' epochs, and those of each case held."""
-
-    def __init__(self, replica: Replica) -> None:
-        self._keyring, self._authority = replica.keyring, replica.authority
-
-    def first(self, note_id: bytes) -> list[Opener]:
-        """For the first compartment; the auditors' seal stands first."""
-        return [
-            opener
-            for group in (AUDITORS, *self._authority.cases)
-            for opener in self.of(note_id, group)
-        ]
-
-    def of(self, note_id: bytes, group: str) -> list[Opener]:
-        """What this identity has of one group."""
-        return self._keyring.openers(self._authority, group, note_id)
-
-
-def _access(replica: Replica, openers: _Openers, index: int, raw: bytes) -> Access:
-    try:
-        parsed = entry.parse(raw)
-    except Error as error:
-        # The log has it, whatever it is: one that cannot be read hides none of the others.
-        return Access(index, b"", opened=False, problem=error)
-    origin = note.origin(replica.vault, ACCESS)
-    first, keys = parsed.compartments[0], openers.first(parsed.note_id)
-    try:
-        body = entry.open_compartment(origin, first, keys) or entry.open_compartment(
-            origin, first, keys, thorough=True
-        )
-        if body is None:
-            return Access(index, parsed.note_id, opened=False)
-        actor, gate = note.parse_pair(body)
-    except Error as error:
-        return Access(index, parsed.note_id, opened=False, problem=error)
-    problem: Error | None = None
-    try:
-        check_public(parsed, actor, gate)
-        verify_act(replica, index, actor, gate)
-    except Error as error:
-        problem = error
-    case = actor.body.get("case")
-    member = replica.authority.ever(actor.device)
-    return Access(
-        index=index,
-        note_id=parsed.note_id,
-        opened=True,
-        kind=actor.kind,
-        actor=member.id if member else actor.device,
-        actor_name=member.name if member else "",
-        case=case,
-        records=tuple(actor.body.get("records", ())),
-        purpose=actor.body.get("purpose"),
-        disposition=actor.body.get("disposition") or actor.body.get("asks_for"),
-        outcome=gate.body["outcome"],
-        refusal=gate.body["why"],
-        time=gate.body["time"],
-        actor_time=actor.body["time"],
-        why=_why(origin, parsed, actor, openers),
-        authority_size=gate.body["authority"]["size"],
-        problem=problem,
-        notes=(actor, gate),
+def opened(replica: Replica, examiner: Examiner, index: int, found: Examined) -> Access:
+    """An entry that was examined, with its notes and its reason."""
+    if found.actor is None or found.gate is None:
+        return Access(index, found.note_id, opened=False, problem=found.problem)
+    known = of_row(
+        replica.authority, index, found.note_id, row(found.actor, found.gate), found.problem
     )
+    return replace(known, notes=(found.actor, found.gate), why=words(examiner.details(found)))
+
+
+def words(details: bytes | None) -> str | None:
+    """The reason in words that details hold."""
+    try:
+        said = json.loads(details) if details is not None else {}
+    except ValueError:
+        return None
+    why = said.get("why") if isinstance(said, dict) else None
+    return why if isinstance(why, str) else None
 
 
 def deposited(reads: Reads, access: Access) -> list[str]:
@@ -155,30 +214,19 @@ def deposited(reads: Reads, access: Access) -> list[str]:
 
     Args:
         reads: A snapshot.
-        access: An opened deposit.
+        access: A deposit that could be opened.
 
     Raises:
         DamageError: The stored records are not those that were deposited.
     """
-    body = access.notes[0].body if access.notes else {}
-    deposit = ids.parse(body["deposit"])
+    deposit = ids.parse(access.deposit or "")
     records = [ids.show(record) for record, *_ in reads.originals(deposit)]
     leaves = original_leaves(reads, deposit)
-    if len(records) != body["count"] or fields.records_root(leaves).hex() != body["records_root"]:
+    if len(records) != access.count or fields.records_root(leaves).hex() != access.records_root:
         raise DamageError("a deposit's records are not those that were signed")
     return records
 
 
-def _why(origin: str, parsed: Entry, actor: Note, openers: _Openers) -> str | None:
-    case = actor.body.get("case")
-    if case is None or not parsed.compartments[1:]:
-        return None
-    try:
-        body = entry.open_compartment(
-            origin, parsed.compartments[1], openers.of(parsed.note_id, case)
-        )
-        said = json.loads(body) if body is not None else {}
-    except (Error, ValueError):
-        return None
-    why = said.get("why") if isinstance(said, dict) else None
-    return why if isinstance(why, str) else None
+def remembered(code: str, reason: str) -> Error:
+    """A problem that was found before."""
+    return GateError(reason, reason=code)

@@ -14,12 +14,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from vault.audit.access import Access
 from vault.authority import Authority, approvals
 from vault.authority.judge import denied
 from vault.model import AUDITORS, Request
-from vault.note import Note
+from vault.note import Note, parse
 from vault.replica import Replica
 
 PENDING, APPROVED, DENIED, USED, EXPIRED = "pending", "approved", "denied", "used", "expired"
@@ -67,6 +68,9 @@ class Filed:
     used: int | None = None
 
 
+_SPENT = Note("request", "", {}, b"")
+"""Stands for the note of a request that is spent."""
+
 Sight = Callable[[str, Access | None, Access], bool]
 """Whether who reads was entitled to open all entries of a case from one entry (None: the case's
 first) up to another."""
@@ -89,21 +93,26 @@ class Ledger:
         self._sight = sight
         self._sealed: list[int] = []
 
-    def take(self, access: Access, authority: Authority | None) -> Iterator[Wrong]:
+    def take(
+        self, access: Access, authority: Authority | None, act: Note | None = None
+    ) -> Iterator[Wrong]:
         """Take the next entry.
 
         Args:
             access: The entry.
             authority: What the gate judged it by; None if the entry names none that was.
+            act: Its actor note, where it concerns a request and the entry does not have it.
 
         Returns:
             What is wrong with it because of entries before.
         """
-        if access.notes is None:
+        if act is None and access.notes is not None:
+            act = access.notes[0]
+        if not access.opened:
             self._sealed.append(access.index)
         # What is wrong by itself is named already, and counts for nothing here.
         elif access.problem is None and access.outcome != "refused" and authority is not None:
-            yield from self._judge(access, authority, access.notes[0])
+            yield from self._judge(access, authority, act)
 
     def state(self, filed: Filed, authority: Authority, at: int) -> str:
         """What a request is at a time (seconds since the epoch)."""
@@ -137,11 +146,47 @@ class Ledger:
             why=filed.access.why,
         )
 
+    # --- what is remembered ---------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """All that later entries are judged by, as JSON has it. Of what is spent no note is kept:
+        nothing but that it is spent is ever asked of it again."""
+        return {
+            "destroyed": self.destroyed,
+            "sealed": self._sealed,
+            "filed": {
+                name: [
+                    filed.access.index,
+                    "" if _spent(filed) else filed.note.signed.decode(),
+                    [] if _spent(filed) else [made.signed.decode() for made in filed.approvals],
+                    filed.approved,
+                    filed.denied,
+                    filed.used,
+                ]
+                for name, filed in self.filed.items()
+            },
+        }
+
+    def load(self, said: dict[str, Any], access: Callable[[int], Access]) -> None:
+        """Take up what `dump` gave.
+
+        Args:
+            said: From `dump`.
+            access: Gives the entry at an index.
+        """
+        self.destroyed, self._sealed = dict(said["destroyed"]), list(said["sealed"])
+        for name, (index, signed, made, approved, refused, used) in said["filed"].items():
+            filed = parse(signed.encode()) if signed else _SPENT
+            answers = [parse(one.encode()) for one in made]
+            self.filed[name] = Filed(access(index), filed, answers, list(approved), refused, used)
+
     # --- parts ----------------------------------------------------------------------------------
 
-    def _judge(self, access: Access, authority: Authority, act: Note) -> Iterator[Wrong]:
+    def _judge(self, access: Access, authority: Authority, act: Note | None) -> Iterator[Wrong]:
         if access.kind in _NEEDS and not self.destroyed.keys().isdisjoint(access.records):
             yield _wrong("destroyed")
+        if act is None:
+            return
         if act.kind == "request":
             self.filed.setdefault(act.body["id"], Filed(access, act))
         elif act.kind in {"approval", "denial"}:
@@ -164,7 +209,7 @@ class Ledger:
             filed.approved.append(access.index)
 
     def _use(self, access: Access, authority: Authority, act: Note) -> Iterator[Wrong]:
-        name = act.body["request"] if act.kind == "release" else act.body["answers"]
+        name = access.request
         if name is None:
             return
         filed = self.filed.get(name)

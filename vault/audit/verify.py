@@ -1,145 +1,177 @@
-"""Verifies both logs as far as an identity can open them.
+"""Verifies both logs as far as an identity can open them, in documented steps.
 
-In order: the heads (signatures, consistency with the pins: `Replica.catch_up`), the authority's
-statements and root (the same), every entry of the access log against its root, then of each opened
-entry both signatures by devices valid at that index and the outcome judged again, and at last what
-holds between entries: no note id twice, no gate note that names less than the one before it, and
-nothing released or destroyed on a request that did not bear it.
+Each step has one of three results, never mixed: valid; invalid, with the entries and why; not
+checked, and why. `vault/FORMAT.md` has the steps in order. The first of them are those of
+`Replica.catch_up`, which stops whoever is shown less, or something else, than they saw before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from collections.abc import Sequence as Listed
+from contextlib import suppress
 from dataclasses import dataclass
 
-from vault.audit.access import Access, accesses
-from vault.audit.requests import Ledger, judged_by, sight
-from vault.authority import approvals
-from vault.authority.judge import denied
-from vault.errors import Error, GateError
-from vault.kinds import RENEWALS
-from vault.log import merkle
-from vault.note import ACCESS, AUTHORITY, LOGS, Note
+from vault.audit import memory
+from vault.audit.access import Access, of_row, remembered
+from vault.audit.examine import Examiner
+from vault.audit.findings import INVALID, UNCHECKED, VALID, Notice, Problem, Step, Verified
+from vault.audit.memory import Rows
+from vault.audit.sequence import Sequence, words
+from vault.audit.sweep import Progress, sweep
+from vault.errors import BusyError, Error, FileError, MissingError
+from vault.local import Local
+from vault.log import checkpoint
+from vault.note import ACCESS, AUTHORITY, LOGS
 from vault.replica import Replica
-from vault.store import Reads
+from vault.store import Reads, Store
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """A log whose head and entries hold: its size and root (hex).
+class Audit:
+    """A verified access log: what came of it, and what is in it.
 
     Args:
-        log: Which log.
-        size: How many entries it has.
-        root: Over all of them.
-        opened: How many could be opened and were judged again; the rest are proved to be there.
+        logs: Both logs.
+        steps: What was done, in order.
+        problems: What is wrong.
+        notices: What is allowed and odd.
+        since: How many entries of the access log had been verified before.
     """
 
-    log: str
-    size: int
-    root: str
-    opened: int
+    logs: tuple[Verified, ...]
+    steps: tuple[Step, ...]
+    problems: tuple[Problem, ...]
+    notices: tuple[Notice, ...]
+    since: int
+    _replica: Replica
+    _sequence: Sequence
+    _rows: Rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def entries(self, start: int = 0) -> Iterator[Access]:
+        """Every entry from an index on, in the log's order, as far as it could be opened."""
+        wrong = {
+            problem.index: remembered(problem.code, problem.reason)
+            for problem in reversed(self.problems)
+            if problem.log == ACCESS
+        }
+        for index in range(start, len(self._rows)):
+            yield of_row(
+                self._replica.authority,
+                index,
+                self._sequence.note_id_at(index),
+                self._rows[index],
+                wrong.get(index),
+            )
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """An entry that an honest gate would not have written: where, why, and a short code."""
-
-    log: str
-    index: int
-    reason: str
-    code: str
-
-
-def verify_log(replica: Replica, reads: Reads) -> tuple[list[Verified], list[Problem]]:
-    """Verify both logs from the start.
+def verify(
+    replica: Replica,
+    store: Store,
+    reads: Reads,
+    local: Local,
+    *,
+    from_start: bool = False,
+    progress: Progress = lambda _count: None,
+    cores: int | None = None,
+) -> Audit:
+    """Verify both logs: of the access log what was not verified before, or all of it.
 
     Args:
         replica: The verified view, caught up with this snapshot.
-        reads: The snapshot.
-
-    Raises:
-        DamageError, MissingError: Entries are not those under the heads.
+        store: Where the entries are.
+        reads: A snapshot of it.
+        local: The local state, where it is kept what was verified.
+        from_start: Verify everything again.
+        progress: Called with how many entries more were examined.
+        cores: How many processes examine; as many as there are cores unless given.
     """
-    problems = [
-        Problem(AUTHORITY, index, *_words(error)) for index, error in replica.problems.items()
-    ]
-    opened = 0
-    used: set[bytes] = set(replica.authority.note_ids)
-    before: Access | None = None
-    renewals: dict[int, Note | None] = {}
-    ledger = Ledger(sight(replica))
-    for access in accesses(replica, reads):
-        opened += access.opened
-        if access.problem is not None:
-            problems.append(Problem(ACCESS, access.index, *_words(access.problem)))
-        problems += [
-            Problem(ACCESS, access.index, wrong.reason, wrong.code)
-            for wrong in ledger.take(access, judged_by(replica, access))
-        ]
-        if access.note_id and access.note_id in used:
-            problems.append(Problem(ACCESS, access.index, "its note was used before", "used-id"))
-        used.add(access.note_id)
-        renewals[access.index] = _renewal(access)
-        if not access.opened:
-            continue
-        if before is not None and access.authority_size < before.authority_size:
-            reason = f"it was judged by an older authority than entry {before.index}"
-            problems.append(Problem(ACCESS, access.index, reason, "older-authority"))
-        elif access.problem is None and (reason := _confirms(replica, reads, renewals, access)):
-            problems.append(Problem(ACCESS, access.index, reason, "confirmation"))
-        elif access.problem is None and not _in_order(replica, access):
-            reason = "it was judged by an authority that was not in force at its place in the log"
-            problems.append(Problem(ACCESS, access.index, reason, "authority-order"))
-        before = access
-    opens = {AUTHORITY: len(replica.history), ACCESS: opened}
-    verified = [
-        Verified(log, replica.heads[log].size, replica.heads[log].root.hex(), opens[log])
-        for log in LOGS
-    ]
-    return verified, problems
+    keys = Examiner(replica).keys()
+    known = None if from_start else memory.recall(local, replica, reads, keys)
+    sequence, rows = known or (Sequence(replica), Rows(local))
+    since = sequence.size
+    missing: Problem | None = None
+    try:
+        for one in sweep(replica, store, reads, since, progress, cores):
+            sequence.take(one)
+            rows.append(one.row)
+    except MissingError as error:
+        missing = Problem(ACCESS, sequence.size, error.message, "missing", "entries")
+    damaged = [missing] if missing is not None else list(_damaged(replica, reads, sequence))
+    if not damaged:
+        sequence.finish()
+        # Not being able to remember costs time alone.
+        with suppress(FileError, BusyError):
+            if since < sequence.size or known is None:
+                memory.remember(local, sequence, rows, keys)
+    refused = [_problem(index, error) for index, error in replica.problems.items()]
+    problems = [*refused, *damaged, *sequence.problems]
+    logs = tuple(_verified(replica, sequence, problems, log) for log in LOGS)
+    steps = tuple(_steps(replica, sequence, problems, since))
+    notices = tuple(sequence.notices)
+    return Audit(logs, steps, tuple(problems), notices, since, replica, sequence, rows)
 
 
-def _renewal(access: Access) -> Note | None:
-    """The note of a renewal that was done, else None."""
-    done = access.notes is not None and access.kind in RENEWALS and access.outcome == "done"
-    return access.notes[0] if access.notes and done else None
+def _damaged(replica: Replica, reads: Reads, sequence: Sequence) -> Iterator[Problem]:
+    """The entries that are not under the verified head: named, if the log's nodes tell which."""
+    head = replica.heads[ACCESS]
+    if sequence.root == head.root:
+        return
+    found = False
+    for index, raw in reads.entries(ACCESS, 0, head.size):
+        try:
+            replica.check_entry(reads, ACCESS, index, raw)
+        except Error as error:
+            found = True
+            yield Problem(ACCESS, index, error.message, "entry", "entries")
+    if not found:
+        reason = "the entries are not those that the gate signed"
+        yield Problem(ACCESS, head.size - 1, reason, "entry", "entries")
 
 
-def _confirms(
-    replica: Replica, reads: Reads, renewals: dict[int, Note | None], access: Access
-) -> str:
-    """What is wrong with a confirmation; nothing if it is none, or what it confirms is sealed to
-    others."""
-    if access.kind != "confirmation" or access.outcome != "done" or access.notes is None:
-        return ""
-    act, gate = access.notes
-    at = act.body["entry"]
-    if at >= access.index or act.body["leaf"] != merkle.leaf_hash(reads.entry(ACCESS, at)).hex():
-        return "it confirms an entry that is not there"
-    made = renewals.get(at)
-    if made is None:
-        return ""
-    authority = replica.at(gate.body["authority"]["size"])
-    reason = approvals.judge_confirmation(authority, act, made, gate.body["time"])
-    return "" if reason is None else "it should have been refused: " + denied(reason).message
+def _problem(index: int, error: Error) -> Problem:
+    code, reason = words(error)
+    return Problem(AUTHORITY, index, reason, code, "statements")
 
 
-def _words(error: Error) -> tuple[str, str]:
-    """What is wrong with one entry, in words and as a code: if the rules refuse it, theirs."""
-    reason = error.reason if isinstance(error, GateError) else None
-    return error.message, reason or type(error).__name__
+def _verified(
+    replica: Replica, sequence: Sequence, problems: Listed[Problem], log: str
+) -> Verified:
+    head = replica.heads[log]
+    opened = sequence.opened if log == ACCESS else len(replica.history)
+    result = VALID if opened == head.size else UNCHECKED
+    if any(problem.log == log for problem in problems):
+        result = INVALID
+    return Verified(log, head.size, head.root.hex(), opened, result)
 
 
-def _in_order(replica: Replica, access: Access) -> bool:
-    """Whether an entry stands between the statement that it was judged by and the next one.
+def _steps(
+    replica: Replica, sequence: Sequence, problems: Listed[Problem], since: int
+) -> Iterator[Step]:
+    """The steps with their results; those that stopped the reader before have no other one."""
+    for log in LOGS:
+        origin = replica.authority.origin(log)
+        checkpoint.verify(replica.notes[log], origin, replica.authority.gate_verifiers(log))
+    yield Step("pin", VALID, "both logs extend what this device had seen before")
+    yield Step("checkpoints", VALID, "both are signed twice by the gate that is in force")
+    bad = {problem.step for problem in problems}
+    count, size = len(replica.history), sequence.size
+    yield _step("statements", bad, f"{count} statements, each allowed by those before it")
+    about = f"{size} entries have the root that was signed"
+    if since:
+        about += f"; {size - since} of them were not verified before"
+    yield _step("entries", bad, about)
+    about = f"{sequence.opened} entries: both signatures, and the gate's judgement made again"
+    yield _step("judged", bad, about)
+    if sequence.opened < size:
+        yield Step("judged", UNCHECKED, f"{size - sequence.opened} entries are sealed to others")
+    yield _step("order", bad, "no size steps back, no id is used twice")
+    yield _step("requests", bad, "what speaks of a request or a rekey is borne out by it")
+    yield _step("gaps", bad, "whatever anybody had seen of the log is still in it")
 
-    Each statement's gate note says how long the access log was: what is older than the statement
-    has a smaller index, what was judged by it a larger one. Statements that replay refused say
-    nothing: only a lying gate wrote them.
-    """
-    size = access.authority_size
-    later = (n for n in range(size, len(replica.history)) if n not in replica.problems)
-    following = next(later, None)
-    return replica.at(size).access_size <= access.index and (
-        following is None or access.index < replica.history[following].access_size
-    )
+
+def _step(name: str, bad: set[str], about: str) -> Step:
+    return Step(name, INVALID if name in bad else VALID, about)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -155,27 +156,43 @@ def open_compartment(
         MalformedError: Not a compartment.
         VerificationError: A key opened it and what is inside does not fit the commitment.
     """
-    key = compartment_key(origin, raw, openers, thorough=thorough)
-    return None if key is None else open_with_key(origin, raw, key)
+    compartment = parse_compartment(raw)
+    found = find_key(origin, compartment, openers, thorough=thorough)
+    return None if found is None else open_body(origin, compartment, found[0])
 
 
 def compartment_key(
     origin: str, raw: bytes, openers: Sequence[Opener], *, thorough: bool = False
 ) -> bytes | None:
     """The random key of a compartment, for whoever hands it on. See `open_compartment`."""
-    compartment = parse_compartment(raw)
-    bound = (origin.encode(), compartment.commitment)
-    pairs = [(tag, sealed, to) for tag, sealed in compartment.recipients for to in openers]
+    found = find_key(origin, parse_compartment(raw), openers, thorough=thorough)
+    return None if found is None else found[0]
+
+
+def find_key(
+    origin: str, compartment: Compartment, openers: Sequence[Opener], *, thorough: bool = False
+) -> tuple[bytes, SealingKey] | None:
+    """The random key of a parsed compartment, and whose key led to it. See `open_compartment`."""
+    pairs = [(sealed, to) for sealed in compartment.recipients for to in openers]
     # A tag that fits is as good as certain: it comes before all that can only be tried.
-    for tag, sealed, opener in sorted(pairs, key=lambda pair: not _tagged(pair[0], pair[2])):
+    for sealed, opener in sorted(pairs, key=lambda pair: not _tagged(pair[0][0], pair[1])):
         # A seal without a tag is tried with every key; one with a tag only with its own.
-        if tag and tag != opener.tag and not thorough:
+        if sealed[0] and sealed[0] != opener.tag and not thorough:
             continue
-        try:
-            return opener.key.open(sealed, Label.ENTRY_KEY, *bound)
-        except OpenError:
-            continue
+        key = try_key(origin, compartment, sealed, opener.key)
+        if key is not None:
+            return key, opener.key
     return None
+
+
+def try_key(
+    origin: str, compartment: Compartment, recipient: tuple[bytes, bytes], key: SealingKey
+) -> bytes | None:
+    """What one key finds under one of a compartment's seals; None if it is for another."""
+    try:
+        return key.open(recipient[1], Label.ENTRY_KEY, origin.encode(), compartment.commitment)
+    except OpenError:
+        return None
 
 
 def _tagged(tag: bytes, opener: Opener) -> bool:
@@ -189,7 +206,7 @@ def open_with_key(origin: str, raw: bytes, key: bytes) -> bytes:
         MalformedError: Not a compartment.
         VerificationError: It is another's key, or what is inside does not fit the commitment.
     """
-    return _unbox(origin, parse_compartment(raw), key)
+    return open_body(origin, parse_compartment(raw), key)
 
 
 def fits(compartment: Compartment, wanted: Sequence[Recipient]) -> bool:
@@ -214,7 +231,8 @@ def disclosed(commitment: bytes, salt: bytes, body: bytes) -> None:
         raise VerificationError("a log entry's body is not what the entry committed to")
 
 
-def _unbox(origin: str, compartment: Compartment, key: bytes) -> bytes:
+def open_body(origin: str, compartment: Compartment, key: bytes) -> bytes:
+    """Open a parsed compartment with its own key. See `open_with_key`."""
     if len(key) != container.KEY_SIZE:
         raise VerificationError("a log entry's key does not have its length")
     padded = container.decrypt(key, _context(origin, compartment.commitment), compartment.box)
@@ -227,11 +245,14 @@ def _context(origin: str, commitment: bytes) -> bytes:
     return lp(Label.ENTRY_BOX.value, origin.encode(), commitment)
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
+
+
 def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+    return _ENCODER.encode(value).encode()
 
 
-_HEX = frozenset("0123456789abcdef")
+_HEX = re.compile("[0-9a-f]+").fullmatch
 _DEPOSIT = {"case_seal": 64, "gate_seal": 64, "id": 32, "records_root": 64}
 _REENCRYPTED = {**_DEPOSIT, "before_root": 64, "signed": 64}
 _MOST = 1000
@@ -289,4 +310,4 @@ _PUBLIC: dict[str, Callable[[object], bool]] = {
 
 
 def _is_hex(value: object, size: int) -> bool:
-    return isinstance(value, str) and len(value) == size and not set(value) - _HEX
+    return isinstance(value, str) and len(value) == size and _HEX(value) is not None

@@ -1,0 +1,179 @@
+"""What it costs to verify an access log, beside the least that it can cost.
+
+    python tests/bench/auditing.py [--entries COUNT]
+
+The floor is what no verifier of such a log can leave out: for each entry the two Ed25519 signatures
+and the opening of one seal, over all cores, in the same run. Then the whole verification from the
+start, and what is new since: after each of some appends to a log that was verified before. Each
+line is one task; nothing is asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from keys.derive import Label
+from keys.identity import Identity
+from keys.seal import SealingKey, seal
+from vault import ids, note
+from vault.authority import access_recipients
+from vault.gate import gate_note
+from vault.log import checkpoint, entry, merkle
+from vault.log.checkpoint import Checkpoint
+from vault.model import AUDITORS, Role
+from vault.note import ACCESS
+from vault.public import public_of
+from vault.replica import stored_frontier
+from vault.session import Session
+
+_BATCH = 5000
+_SAMPLE = 2000
+
+
+def append(session: Session, case: str, who: Identity, count: int, at: int) -> None:
+    """Append releases to the access log as an honest gate does, but with one head for all of them.
+
+    Args:
+        session: The operator's.
+        case: The case that they concern.
+        who: Who asks.
+        count: How many.
+        at: The time of the first, in seconds since the epoch; they are a second apart.
+    """
+    authority, origin = session.authority, session.authority.origin(ACCESS)
+    records = [ids.show(ids.draw()) for _ in range(3)]
+    with session.store.write() as writes:
+        head = checkpoint.peek(writes.head(ACCESS))
+        frontier = stored_frontier(writes, ACCESS, head.size)
+        for number in range(count):
+            position = type(authority.position)(frontier.size, frontier.root().hex())
+            seen = {"authority": authority.position.body(), "access": position.body()}
+            body = {
+                "id": ids.show(ids.draw()),
+                "time": at + number,
+                "seen": seen,
+                "case": case,
+                "records": [records[number % 3]],
+                "purpose": "review",
+                "disposition": "copy",
+                "request": None,
+                "details": None,
+            }
+            actor = note.sign("release", origin, body, who)
+            gate = gate_note(
+                session.identity,
+                origin,
+                actor,
+                outcome="released",
+                why=None,
+                at=at + number,
+                authority=authority.position,
+                access=position,
+            )
+            epoch = session.replica.keyring.need(authority, case)
+            wanted = access_recipients(authority, case, at + number, epoch.tag(actor.id_hash))
+            first = entry.seal_compartment(origin, note.pair(actor, gate), wanted)
+            public = {"note": actor.id_hash.hex(), **public_of(actor)}
+            raw = entry.Entry(public, (first,)).encode()
+            writes.append(
+                ACCESS, frontier.size, raw, actor.id_hash, frontier.append(merkle.leaf_hash(raw))
+            )
+        signing = session.replica.keyring.need(authority, "gate").signing
+        assert signing is not None
+        grown = Checkpoint(head.origin, frontier.size, frontier.root())
+        writes.set_head(ACCESS, checkpoint.sign(signing, grown, at + count))
+    session.catch_up()
+
+
+_floor: list[tuple[SealingKey, bytes, Identity, bytes]] = []
+
+
+def _least(count: int) -> None:
+    """Two signatures and one seal, so many times."""
+    key, sealed, who, signed = _floor[0]
+    parsed, contact = note.parse(signed), who.contact()
+    text, verifier = parsed.text, contact.verifiers[0]
+    value = _signature(signed)
+    for _ in range(count):
+        verifier.verify(text, value)
+        verifier.verify(text, value)
+        key.open(sealed, Label.ENTRY_KEY, b"a", b"b")
+
+
+def _signature(signed: bytes) -> bytes:
+    from keys.signing import split_note
+
+    return split_note(signed)[1][0].value
+
+
+def floor(session: Session, count: int) -> float:
+    """Seconds that the signatures and seals of so many entries take over all cores."""
+    key = session.replica.keyring.need(session.authority, AUDITORS).sealing
+    body = {"note": "0" * 64, "outcome": "done", "why": None, "time": 1, "level": 0}
+    position = session.authority.position.body()
+    body |= {"authority": position, "access": position}
+    signed = note.sign("gate", session.authority.origin(ACCESS), body, session.identity).signed
+    sealed = seal(key.public, os.urandom(32), Label.ENTRY_KEY, b"a", b"b")
+    _floor[:] = [(key, sealed, session.identity, signed)]
+    cores = len(os.sched_getaffinity(0))
+    context = multiprocessing.get_context("fork")
+    share = count // cores
+    workers = [context.Process(target=_least, args=(share,)) for _ in range(cores)]
+    return timed(lambda: [*map(_start, workers), *map(_join, workers)])
+
+
+def _start(worker: multiprocessing.process.BaseProcess) -> None:
+    worker.start()
+
+
+def _join(worker: multiprocessing.process.BaseProcess) -> None:
+    worker.join()
+
+
+def timed(task: Callable[[], object]) -> float:
+    """Seconds of one run."""
+    start = time.perf_counter()
+    task()
+    return time.perf_counter() - start
+
+
+def line(task: str, seconds: float, least: float | None = None) -> None:
+    """One figure, beside the floor."""
+    said = "" if least is None else f"   {seconds / least:5.2f} of the floor"
+    print(f"{task:<48} {seconds:8.3f} s{said}", flush=True)
+
+
+def main() -> None:
+    """Print all of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entries", type=int, default=100_000)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="evault-bench-") as scratch:
+        root = Path(scratch)
+        ana, aud = Identity.create("founder"), Identity.create("auditor")
+        with Session.create(root / "vault", ana, root / "ana") as session:
+            session.add_member(aud.contact().note, [Role.AUDITOR])
+            print_ = session.fingerprint
+        Session.join(root / "vault", aud, root / "aud", print_).close()
+        with Session.open(root / "vault", ana, root / "ana") as session:
+            case = session.open_case("a case").id
+            at = session.now()
+            made = 0
+            while made < asked.entries:
+                count = min(_BATCH, asked.entries - made)
+                append(session, case, ana, count, at + made)
+                made += count
+        with Session.open(root / "vault", aud, root / "aud") as auditor:
+            least = floor(auditor, asked.entries)
+            line(f"floor, {asked.entries} entries", least)
+            line("verify from the start", timed(auditor.verify), least)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Examines entries of the access log, each by itself: opens it, verifies both notes, judges again.
+
+What can be said of an entry alone is said here; what holds between entries is in `sequence`. So
+entries can be examined on all cores at once.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from keys.group import Epoch
+from keys.seal import SealingKey
+from vault import note
+from vault.acts import check_public, verify_act
+from vault.errors import Error
+from vault.log import entry, merkle
+from vault.log.entry import Compartment, Entry, Opener
+from vault.model import AUDITORS
+from vault.note import ACCESS, Note
+from vault.replica import Replica
+
+
+class Examined(NamedTuple):
+    """What one entry is, as far as this identity can tell.
+
+    Args:
+        leaf: Its leaf hash, 32 bytes.
+        note_id: The 32-byte hash of its note's id; empty if it is no entry at all.
+        actor: The actor note; None if the entry does not open.
+        gate: The gate note beside it.
+        problem: What is wrong with it by itself, or None.
+        parsed: The entry; None if it is none.
+    """
+
+    leaf: bytes
+    note_id: bytes
+    actor: Note | None = None
+    gate: Note | None = None
+    problem: Error | None = None
+    parsed: Entry | None = None
+
+
+class Examiner:
+    """Looks at entries with the keys that one identity has.
+
+    Args:
+        replica: The verified view, caught up.
+    """
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._origin = note.origin(replica.vault, ACCESS)
+        keyring, authority = replica.keyring, replica.authority
+        self._auditors = keyring.all(authority, AUDITORS)
+        self._cases = {case: keyring.all(authority, case) for case in authority.cases}
+        # The one that opened the entry before comes first: it opens most of them.
+        self._latest: SealingKey | None = self._auditors[0].sealing if self._auditors else None
+
+    def keys(self) -> list[tuple[str, int]]:
+        """Which keys there are: group and number of each epoch, in order."""
+        epochs = [*self._auditors, *(epoch for case in self._cases.values() for epoch in case)]
+        return sorted((epoch.group, epoch.number) for epoch in epochs)
+
+    def examine(self, index: int, raw: bytes) -> Examined:
+        """Examine the entry at an index."""
+        leaf = merkle.leaf_hash(raw)
+        try:
+            parsed = entry.parse(raw)
+        except Error as error:
+            # The log has it, whatever it is: one that cannot be read hides none of the others.
+            return Examined(leaf, b"", problem=error)
+        try:
+            body = self._open(parsed)
+            if body is None:
+                return Examined(leaf, parsed.note_id, parsed=parsed)
+            actor, gate = note.parse_pair(body)
+        except Error as error:
+            return Examined(leaf, parsed.note_id, problem=error, parsed=parsed)
+        try:
+            check_public(parsed, actor, gate)
+            verify_act(self._replica, index, actor, gate)
+        except Error as error:
+            return Examined(leaf, parsed.note_id, actor, gate, error, parsed)
+        return Examined(leaf, parsed.note_id, actor, gate, None, parsed)
+
+    def details(self, found: Examined) -> bytes | None:
+        """The details of an examined entry, if there are any and this identity opens them."""
+        case = found.actor.body.get("case") if found.actor is not None else None
+        if found.parsed is None or case not in self._cases or not found.parsed.compartments[1:]:
+            return None
+        openers = self._openers(self._cases[case], found.note_id)
+        second = found.parsed.compartments[1]
+        try:
+            return entry.open_compartment(self._origin, second, openers)
+        except Error:
+            return None
+
+    def _open(self, parsed: Entry) -> bytes | None:
+        compartment = entry.parse_compartment(parsed.compartments[0])
+        key = self._quickly(compartment)
+        if key is None:
+            # Tags come from actors: one that is false must not hide an entry from its readers.
+            found = entry.find_key(
+                self._origin, compartment, self._all(parsed.note_id), thorough=True
+            )
+            if found is None:
+                return None
+            key, opener = found
+            if any(epoch.sealing is opener for epoch in self._auditors):
+                self._latest = opener
+        return entry.open_body(self._origin, compartment, key)
+
+    def _quickly(self, compartment: Compartment) -> bytes | None:
+        """An auditor's way: their seal stands first, for the epoch of the entry before mostly."""
+        if self._latest is None or not compartment.recipients:
+            return None
+        return entry.try_key(self._origin, compartment, compartment.recipients[0], self._latest)
+
+    def _all(self, note_id: bytes) -> list[Opener]:
+        found = self._openers(self._auditors, note_id)[:-1]
+        for epochs in self._cases.values():
+            found += self._openers(epochs, note_id)[:-1]
+        return [*found, Opener(self._replica.keyring.own)]
+
+    def _openers(self, epochs: list[Epoch], note_id: bytes) -> list[Opener]:
+        """Those of some epochs, and last the device's own key: while a group is stale, entries are
+        sealed to its holders' own devices."""
+        openers = [Opener(epoch.sealing, epoch.tag(note_id)) for epoch in epochs]
+        return [*openers, Opener(self._replica.keyring.own)]
