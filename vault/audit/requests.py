@@ -109,10 +109,14 @@ class Ledger:
         if act is None and access.notes is not None:
             act = access.notes[0]
         if not access.opened:
-            self._sealed.append(access.index)
+            self.skip(access.index)
         # What is wrong by itself is named already, and counts for nothing here.
         elif access.problem is None and access.outcome != "refused" and authority is not None:
             yield from self._judge(access, authority, act)
+
+    def skip(self, index: int) -> None:
+        """Pass over an entry that could not be opened."""
+        self._sealed.append(index)
 
     def state(self, filed: Filed, authority: Authority, at: int) -> str:
         """What a request is at a time (seconds since the epoch)."""

@@ -146,7 +146,7 @@ class Sequence:
             self._wrong(index, *found.problem, "judged")
         self._use(index, found.note_id)
         if found.row is None or found.facts is None:
-            self._ledger.take(Access(index, found.note_id, opened=False), None)
+            self._ledger.skip(index)
             return
         self.opened += 1
         if found.problem is not None:
