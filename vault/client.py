@@ -108,7 +108,7 @@ class Client:
     def act(
         self,
         kind: str,
-        case: str,
+        case: str | None,
         body: Mapping[str, Any],
         why: str | None = None,
         attachments: Sequence[bytes] = (),
@@ -117,7 +117,7 @@ class Client:
 
         Args:
             kind: One of `vault.note.ACTS`.
-            case: The case's id.
+            case: The case's id; None for what concerns none.
             body: The act's own fields.
             why: In words, for the case's holders alone.
             attachments: The signed notes that the act speaks of, as its kind asks.
@@ -131,7 +131,8 @@ class Client:
             details = self._details(case, why, actor)
             said = hashlib.sha256(details).hexdigest() if details else None
             signed = self.sign(kind, {**actor, "case": case, **body, "details": said})
-            return Message(signed.signed, self.tag(case, signed), details, tuple(attachments))
+            tag = b"" if case is None else self.tag(case, signed)
+            return Message(signed.signed, tag, details, tuple(attachments))
 
         return self.submit(message)
 
@@ -171,8 +172,8 @@ class Client:
     def _actor(self) -> dict[str, Any]:
         return {"id": ids.show(ids.draw()), "time": self.now(), "seen": self.replica.seen()}
 
-    def _details(self, case: str, why: str | None, actor: Mapping[str, Any]) -> bytes:
-        if not why or case not in self.authority.cases:
+    def _details(self, case: str | None, why: str | None, actor: Mapping[str, Any]) -> bytes:
+        if not why or case is None or case not in self.authority.cases:
             return b""
         epoch = self.keyring.find(self.authority, case)
         tag = b"" if epoch is None else epoch.tag(note.id_hash(actor["id"]))

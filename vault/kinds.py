@@ -135,6 +135,10 @@ PURPOSES = (
     "verification",
     "other",
 )
+FORMS = ("csv", "jsonl", "report", "outsider", "disclosure")
+"""What of the access log is taken out of the vault: the entries in one of two formats, the report,
+the report without names, one entry with its proof."""
+
 DISPOSITIONS = ("view", "copy", "produce")
 DESTROY = "destroy"
 """What a request can ask for besides the dispositions of a release."""
@@ -360,6 +364,14 @@ ACTS: dict[str, dict[str, Check]] = {
         "entry": _integer,
         "leaf": _hash,
         "sole": _boolean,
+        "details": _optional(_hash),
+    },
+    "export": {
+        **_ACTOR,
+        "case": _optional(_id),
+        "form": _choice(*FORMS),
+        "size": _integer,
+        "count": _integer,
         "details": _optional(_hash),
     },
 }

@@ -27,6 +27,7 @@ from vault.errors import MalformedError, VerificationError
 from vault.kinds import (
     ACTS,
     DISPOSITIONS,
+    FORMS,
     GATE,
     KINDS,
     MAX_INTEGER,
@@ -50,6 +51,7 @@ __all__ = [
     "ACTS",
     "AUTHORITY",
     "DISPOSITIONS",
+    "FORMS",
     "GATE",
     "KINDS",
     "LOGS",

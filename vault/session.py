@@ -458,6 +458,24 @@ class Session:
                 progress=progress,
             )
 
+    def export(self, form: str, size: int, count: int, case: str | None = None) -> int:
+        """Log that entries of the access log are taken out of the vault, before they are.
+
+        Args:
+            form: One of `vault.note.FORMS`.
+            size: Up to which size of the access log.
+            count: How many entries.
+            case: The only case that they concern, or None.
+
+        Returns:
+            The index of the entry that says so.
+
+        Raises:
+            DeniedError: This member may not.
+        """
+        self.catch_up()
+        return self._client.act("export", case, {"form": form, "size": size, "count": count}).index
+
     def verify(self) -> tuple[list[Verified], list[Problem]]:
         """Verify both logs from the start."""
         found = self.audit(from_start=True)

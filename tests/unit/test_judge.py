@@ -8,7 +8,7 @@ from typing import Any
 import authority_kit as kit
 import pytest
 from authority_kit import CASE, CROWD, DAY, FROZEN, NOW, OLD, STRANGER, World
-from rights_table import ADVOCATES, ATTORNEYS, GONE, HOLD, HOLDERS
+from rights_table import ADVOCATES, ATTORNEYS, GONE, HOLD, HOLDERS, SIGNERS
 
 from vault import ids
 from vault.authority import judge
@@ -24,7 +24,7 @@ HASH = "00" * 32
 
 
 def act(world: World, kind: str, name: str, case: str = CASE, **changes: Any) -> Note:
-    """An act of somebody on a case."""
+    """An act of somebody on a case, or with an empty name on none."""
     known = kit.case_id(case) in world.authority.groups
     bodies: dict[str, dict[str, Any]] = {
         "deposit": {
@@ -55,6 +55,7 @@ def act(world: World, kind: str, name: str, case: str = CASE, **changes: Any) ->
         "denial": {"answers": kit.case_id("request"), "asked": HASH},
         "destruction": {"records": [kit.case_id("record")], "answers": kit.case_id("request")},
         "confirmation": {"entry": 0, "leaf": HASH, "sole": False},
+        "export": {"form": "csv", "size": 3, "count": 2},
     }
     sealed = bodies["deposit"]
     bodies["rekey"] = {
@@ -62,7 +63,7 @@ def act(world: World, kind: str, name: str, case: str = CASE, **changes: Any) ->
         "seals_root": HASH,
     }
     bodies["re-encrypt"] = {**sealed, "before_root": HASH}
-    body = {**bodies[kind], "case": kit.case_id(case), "details": None}
+    body = {**bodies[kind], "case": kit.case_id(case) if case else None, "details": None}
     return world.statement(kind, name, body, **{"log": ACCESS, **changes})
 
 
@@ -181,6 +182,15 @@ ROWS: dict[str, tuple[str, str, dict[str, Any], dict[str, str | None]]] = {
         but("not-holder", all_of(HOLD | {"lea"}, "hold"), may=set()),
     ),
     "receipt": ("receipt", CASE, {}, but("", may=set(ALL))),
+    # Auditors of any case, holders of theirs; without a case whoever has a role, and the auditors
+    # read it.
+    "export": (
+        "export",
+        CASE,
+        {},
+        but("not-holder", dict.fromkeys(("nil", "nil/2", "paper"), "role"), may=HOLDERS | {"ida"}),
+    ),
+    "export of no case": ("export", "", {}, but("role", may=SIGNERS)),
 }
 
 
@@ -219,6 +229,7 @@ def test_no_such_case(kind: str, name: str) -> None:
     found = judged(kit.crowded(), kind, name, "none")
     first = {"deposit": but("role", may=WORKING), "release": READS_NOTHING}
     first["request"] = first["release"]
+    first["export"] = but("role", may=SIGNERS)
     assert found == (first.get(kind, {}).get(name) or "no-case")
 
 

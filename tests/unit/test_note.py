@@ -216,6 +216,14 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "sole": False,
         "details": None,
     },
+    "export": {
+        **_ACTOR,
+        "case": None,
+        "form": "outsider",
+        "size": 3000,
+        "count": 0,
+        "details": None,
+    },
     "gate": {
         "note": HASH,
         "outcome": "refused",
@@ -353,6 +361,7 @@ MISSHAPEN: dict[str, list[Any]] = {
     "seals": NO_HASHES,
     "seals_root": NO_HASHES,
     "shares": NO_FEW,
+    "size": NO_NUMBERS,
     "sole": [0, 1, "true", None, [], {}],
     "target": NO_DEVICES,
     "threshold": NO_FEW,
@@ -370,6 +379,7 @@ MISSHAPEN: dict[str, list[Any]] = {
     "epoch": NO_COUNTS,
     "epochs": NO_EPOCHS,
     "extends": NO_POSITIONS,
+    "form": ["", "CSV", "pdf", None, 7, [], {}],
     "gate_commitment": NO_HASHES,
     "gate_epoch": NO_COUNTS,
     "gate_seal": NO_HASHES,
@@ -397,7 +407,11 @@ MISSHAPEN: dict[str, list[Any]] = {
     "why": NO_REASONS,
     "wraps": NO_WRAPS,
 }
-ELSEWHERE: dict[tuple[str, str], list[Any]] = {("gate", "why"): but_none(NO_CODES)}
+ELSEWHERE: dict[tuple[str, str], list[Any]] = {
+    ("gate", "why"): but_none(NO_CODES),
+    ("export", "case"): but_none(NO_IDS),
+    ("export", "count"): NO_NUMBERS,
+}
 """What a field of the same name refuses in one kind of note."""
 
 

@@ -177,6 +177,18 @@ def _receipt(authority: Authority, member: Member, act: Note, at: int) -> str | 
     return None if act.body["case"] in authority.cases else "no-case"
 
 
+def _export(authority: Authority, member: Member, act: Note, at: int) -> str | None:
+    if act.body["details"] is not None:
+        raise MalformedError("an export has no details")
+    case = act.body["case"]
+    # Nothing is given for it: whoever takes out what they may open says so.
+    if not member.roles:
+        return "role"
+    if case is None or Role.AUDITOR in member.roles:
+        return None if case is None or case in authority.cases else "no-case"
+    return _holding(authority, member, act, at)
+
+
 def _may_open(authority: Authority, member: Member, act: Note, at: int) -> str | None:
     if Role.AUDITOR in member.roles:
         return "auditor"
@@ -215,4 +227,5 @@ _RULES: dict[str, Callable[[Authority, Member, Note, int], str | None]] = {
     "rekey": _rekey,
     "re-encrypt": _reencryption,
     "confirmation": _confirmation,
+    "export": _export,
 }
