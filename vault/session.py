@@ -11,7 +11,7 @@ the vault before each act and verifies what the gate answers. It never asks and 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,12 +23,15 @@ from vault import deposit, granted, ids, intake, note, retrieve, statements
 from vault.audit import (
     Access,
     Audit,
+    Entry,
     Exposure,
     Problem,
     Verified,
     accesses,
+    entry_at,
     exposure,
     verify,
+    with_reasons,
 )
 from vault.audit.deposits import Deposits
 from vault.authority import Authority, apply
@@ -457,6 +460,27 @@ class Session:
                 from_start=from_start,
                 progress=progress,
             )
+
+    def head(self, log: str = ACCESS) -> bytes:
+        """The last verified checkpoint of a log, as it was signed."""
+        return self.replica.notes[log]
+
+    def entry(self, index: int) -> Entry:
+        """One entry of the verified access log, opened now. See `vault.audit.entry_at`."""
+        with self._client.view() as reads:
+            return entry_at(self.replica, reads, index)
+
+    def with_reasons(self, entries: Iterable[Access]) -> Iterator[Access]:
+        """The same entries, with the words of their reasons where this member can read them.
+
+        Args:
+            entries: Of a verified log. They are read one after another.
+
+        Raises:
+            DamageError: An entry is not there any more, or not what it was.
+        """
+        with self._client.view() as reads:
+            yield from with_reasons(self.replica, reads, entries)
 
     def export(self, form: str, size: int, count: int, case: str | None = None) -> int:
         """Log that entries of the access log are taken out of the vault, before they are.

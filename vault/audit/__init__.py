@@ -6,7 +6,7 @@ in the log. `boxes` tells whether each is sealed to those who should read it, an
 allowed and should not stay so.
 """
 
-from vault.audit.access import Access, accesses, deposited
+from vault.audit.access import Access, Entry, accesses, deposited, entry_at, with_reasons
 from vault.audit.boxes import Boxes, Finding
 from vault.audit.exposure import Exposure, exposure
 from vault.audit.findings import Notice, Problem, Step, Verified
@@ -17,6 +17,7 @@ __all__ = [
     "Access",
     "Audit",
     "Boxes",
+    "Entry",
     "Exposure",
     "Finding",
     "Notice",
@@ -26,7 +27,9 @@ __all__ = [
     "Verified",
     "accesses",
     "deposited",
+    "entry_at",
     "exposure",
     "standing_warnings",
     "verify",
+    "with_reasons",
 ]

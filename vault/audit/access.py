@@ -8,7 +8,7 @@ for holders, the words of its reason.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,11 +60,13 @@ class Access:
         level: What the gate note says that the log proves.
         operator: The id of the member whose gate judged it.
         deposit: Of a deposit or re-encryption, its id.
-        count: Of a deposit, a rekey or a re-encryption, how many records or deposits.
+        count: Of a deposit, a rekey, a re-encryption or an export, how many records, deposits or
+            entries.
         entry: Of a receipt or confirmation, the entry that it is for.
         request: The id of the request that is filed, answered or used.
         worded: Whether a reason in words is in it, sealed to the case's holders.
         records_root: Of a deposit, the hex root over the leaves of its records.
+        form: Of an export, in which form.
         notes: The actor note and the gate note; None if it is remembered.
     """
 
@@ -93,6 +95,7 @@ class Access:
     request: str | None = None
     worded: bool = False
     records_root: str | None = None
+    form: str | None = None
     notes: tuple[Note, Note] | None = field(default=None, repr=False)
 
 
@@ -121,6 +124,7 @@ def row(actor: Note, gate: Note) -> Row:
         body[named] if named else None,
         body.get("details") is not None,
         body.get("records_root"),
+        body.get("form"),
     )
 
 
@@ -164,6 +168,7 @@ def of_row(
         request=found[16],
         worded=found[17],
         records_root=found[18],
+        form=found[19],
     )
 
 
@@ -197,6 +202,48 @@ def opened(replica: Replica, examiner: Examiner, index: int, found: Examined) ->
         replica.authority, index, found.note_id, row(found.actor, found.gate), found.problem
     )
     return replace(known, notes=(found.actor, found.gate), why=words(examiner.details(found)))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry in full: what it says, its 32-byte leaf hash, and its bytes."""
+
+    access: Access
+    leaf: bytes
+    raw: bytes = field(repr=False)
+
+
+def entry_at(replica: Replica, reads: Reads, index: int) -> Entry:
+    """One entry of the verified access log, opened and examined now.
+
+    Raises:
+        DamageError, MissingError: It is not what the log has there.
+        ProofError: There is no such entry.
+    """
+    raw = replica.consistent_entry(reads, ACCESS, index)
+    examiner = Examiner(replica)
+    found = examiner.examine(index, raw)
+    return Entry(opened(replica, examiner, index, found), found.leaf, raw)
+
+
+def with_reasons(replica: Replica, reads: Reads, entries: Iterable[Access]) -> Iterator[Access]:
+    """The same entries, with the words of their reasons where this identity opens them.
+
+    Args:
+        replica: The verified view, caught up.
+        reads: A snapshot.
+        entries: That were verified before.
+
+    Raises:
+        DamageError: An entry is not there any more, or not what it was.
+    """
+    examiner = Examiner(replica)
+    for access in entries:
+        if not access.worded or not examiner.holds(access.case):
+            yield access
+            continue
+        raw = replica.consistent_entry(reads, ACCESS, access.index)
+        yield replace(access, why=words(examiner.second(access.case, raw)))
 
 
 def words(details: bytes | None) -> str | None:

@@ -86,12 +86,22 @@ class Examiner:
     def details(self, found: Examined) -> bytes | None:
         """The details of an examined entry, if there are any and this identity opens them."""
         case = found.actor.body.get("case") if found.actor is not None else None
-        if found.parsed is None or case not in self._cases or not found.parsed.compartments[1:]:
+        return None if found.parsed is None else self._second(case, found.parsed)
+
+    def holds(self, case: str | None) -> bool:
+        """Whether this identity has keys of a case."""
+        return bool(self._cases.get(case or ""))
+
+    def second(self, case: str | None, raw: bytes) -> bytes | None:
+        """The details of an entry that was examined before, if this identity opens them."""
+        return self._second(case, entry.parse(raw))
+
+    def _second(self, case: str | None, parsed: Entry) -> bytes | None:
+        if case not in self._cases or not parsed.compartments[1:]:
             return None
-        openers = self._openers(self._cases[case], found.note_id)
-        second = found.parsed.compartments[1]
+        openers = self._openers(self._cases[case], parsed.note_id)
         try:
-            return entry.open_compartment(self._origin, second, openers)
+            return entry.open_compartment(self._origin, parsed.compartments[1], openers)
         except Error:
             return None
 

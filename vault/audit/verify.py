@@ -51,6 +51,10 @@ class Audit:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def leaf(self, index: int) -> bytes:
+        """The leaf hash of an entry, 32 bytes."""
+        return self._sequence.leaf_at(index)
+
     def entries(self, start: int = 0) -> Iterator[Access]:
         """Every entry from an index on, in the log's order, as far as it could be opened."""
         wrong = {

@@ -3,7 +3,7 @@ modules that are loaded only when their command is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -151,14 +151,33 @@ class Noun(click.Group):
 
     Args:
         examples: Lines as they are typed.
+        later: Commands whose modules are loaded when they are asked for: `module:name` by name.
     """
 
     command_class = Command
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        examples: Sequence[str] = (),
+        later: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
         super().__init__(*args, **settings)
         self.examples = tuple(examples)
+        self.later = dict(later or {})
         self.params += global_options(hidden=True)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, those that are here first."""
+        del ctx
+        return [*self.commands, *self.later]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command, loaded if it is not here."""
+        if cmd_name in self.later:
+            return _load(self.later[cmd_name])
+        return super().get_command(ctx, cmd_name)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples."""
@@ -184,19 +203,15 @@ class Main(click.Group):
         place = (DAILY | NOUNS).get(cmd_name)
         if place is None:
             return None
-        module, _colon, name = place.partition(":")
+        module = place.partition(":")[0]
         try:
-            loaded = import_module(module)
+            return _load(place)
         except ModuleNotFoundError as error:
             if error.name != module:
                 raise
             raise UsageError(
                 _("this installation has no `evault {name}`").format(name=cmd_name)
             ) from None
-        found = getattr(loaded, name)
-        if not isinstance(found, click.Command):
-            raise TypeError(place)
-        return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what the commands are for, in two parts."""
@@ -211,6 +226,14 @@ class Main(click.Group):
                     rows.append((name, command.get_short_help_str(limit=65)))
             with formatter.section(title):
                 formatter.write_dl(rows)
+
+
+def _load(place: str) -> click.Command:
+    module, _colon, name = place.partition(":")
+    found = getattr(import_module(module), name)
+    if not isinstance(found, click.Command):
+        raise TypeError(place)
+    return found
 
 
 def _write_examples(examples: Sequence[str], formatter: click.HelpFormatter) -> None:

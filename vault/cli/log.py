@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from vault.cli.context import Call, case_words
+from vault.cli import selecting
+from vault.cli.context import Call
 from vault.cli.group import Noun
-from vault.cli.text import _, moment, ngettext
-from vault.errors import DamageError, LogError
+from vault.cli.selecting import audited, fields, filter_of, worded
+from vault.cli.sentences import Sentences
+from vault.cli.text import _, ngettext
+from vault.errors import DamageError, NotFoundError
 
-if TYPE_CHECKING:
-    from vault.audit import Access
-    from vault.session import Session
-
-_NAMED = 3
-_OF_REQUESTS = {
-    "request": "id",
-    "approval": "answers",
-    "denial": "answers",
-    "release": "request",
-    "destruction": "answers",
+LATER = {
+    "who": "vault.cli.questions:who",
+    "what": "vault.cli.questions:what",
+    "denied": "vault.cli.questions:denied",
+    "verify": "vault.cli.verify:verify",
+    "export": "vault.cli.export:export",
 }
-"""Where the acts that concern a request name it."""
 
 
 @click.group(
     cls=Noun,
+    later=LATER,
     help=_(
         """Who did what, and the proof that nothing is left out.
 
         Auditors see every entry, holders those of their cases; the words of --why only holders. All
-        members can verify that every entry is there.
+        members can verify that every entry is there. Whatever is asked, what is new in the log is
+        verified first.
         """
     ),
-    examples=("evault log list", "evault log verify"),
+    examples=("evault log list --since 7d", "evault log who 2026-014", "evault log verify"),
 )
 def log() -> None:
     """Who did what."""
@@ -47,45 +45,41 @@ def log() -> None:
     help=_(
         """List the access log: deposits, requests and answers, releases, receipts, refusals.
 
-        Times are the gate's, in UTC. What you may not open is counted at the end.
+        Several of one option widen what is listed, different ones narrow it. Times are the gate's,
+        in UTC; where the clock of whoever acted said another, that is said too. What you may not
+        open is counted at the end.
         """
     ),
-    examples=("evault log list", "evault log list --json"),
+    examples=(
+        "evault log list --case 2026-014 --since 2026-03-01",
+        "evault log list --outcome refused --json",
+    ),
 )
+@selecting.options
 @click.pass_obj
-def list_entries(call: Call) -> None:
+def list_entries(call: Call, /, **given: Any) -> None:
     """List the access log."""
-    with call.session() as session:
-        # The first auditor takes the log over from the founder by looking at it.
-        call.settle(session)
-        cases = {case.id: case_words(case) for case in session.cases()}
-        rows = []
-        sealed = wrong = damaged = 0
-        for access in session.log():
-            wrong += access.problem is not None
-            sealed += not access.opened
+    from vault.audit.questions import select
+
+    damaged = sealed = shown = 0
+    with audited(call) as (session, audit):
+        wanted, sentences = filter_of(session, given), Sentences(session)
+        for access in worded(session, select(audit.entries(), wanted)):
             if call.json:
-                fields = _fields(session, access)
-                damaged += access.problem is None and "problem" in fields
-                call.out.object("entry", **fields)
+                found = fields(session, access)
+                damaged += access.problem is None and "problem" in found
+                call.out.object("entry", **found)
             elif access.opened:
-                rows.append(_row(access, cases))
-        heads = (_("Entry"), _("Time"), _("Who"), _("What"), _("Case"), _("Records"), _("Words"))
-        call.out.table(heads, rows, fold=(2, 3, 4, 5, 6))
+                shown += 1
+                call.out.say("{index:>6}  {text}", index=access.index, text=sentences.of(access))
+            sealed += not access.opened
+        if not wanted.all and not shown and not call.json:
+            call.out.say(_("nothing in the log fits"))
         if sealed:
             text = ngettext(
                 "{count} entry is not for you", "{count} entries are not for you", sealed
             )
             call.out.say(text, count=sealed)
-    if wrong:
-        raise LogError(
-            ngettext(
-                "{count} entry is not as it must be",
-                "{count} entries are not as they must be",
-                wrong,
-            ).format(count=wrong),
-            _("see `evault log verify`"),
-        )
     if damaged:
         raise DamageError(
             ngettext("{count} deposit is damaged", "{count} deposits are damaged", damaged).format(
@@ -95,132 +89,67 @@ def list_entries(call: Call) -> None:
         )
 
 
-def _fields(session: Session, access: Access) -> dict[str, Any]:
-    """What programs get; holders also the reason in words."""
-    from vault.intake import moment as rfc3339
-
-    fields: dict[str, Any] = {"log": "access", "index": access.index, "opened": access.opened}
-    if access.problem is not None:
-        fields["problem"] = access.problem.message
-    if not access.opened:
-        return fields | {"kind": None}
-    fields |= {
-        "kind": access.kind,
-        "actor": access.actor,
-        "actor_name": access.actor_name,
-        "case": access.case,
-        "records": list(access.records),
-        "purpose": access.purpose,
-        "disposition": access.disposition,
-        "outcome": access.outcome,
-        "refusal": access.refusal,
-        "time": rfc3339(access.time),
-        "actor_time": rfc3339(access.actor_time),
-    }
-    body: Mapping[str, Any] = access.notes[0].body if access.notes else {}
-    if access.kind == "deposit":
-        fields |= {"deposit": body["deposit"], "count": body["count"]}
-        if access.outcome == "done":
-            fields |= _deposited(session, access)
-    if access.kind == "receipt":
-        fields |= {"for": body["entry"]}
-    if access.kind in _OF_REQUESTS:
-        fields |= {"request": body[_OF_REQUESTS[access.kind]]}
-    if access.case is not None and session.authority.holds(
-        session.member.id, access.case, session.now()
-    ):
-        fields["why"] = access.why
-    return fields
-
-
-def _deposited(session: Session, access: Access) -> dict[str, Any]:
-    """The records of a deposit; if they are damaged, the entry is still the entry."""
-    from vault.audit import deposited
-
-    try:
-        with session.store.read() as reads:
-            return {"records": deposited(reads, access)}
-    except DamageError as error:
-        return {"problem": error.message}
-
-
-def _row(access: Access, cases: Mapping[str, str]) -> tuple[str, ...]:
-    what = access.kind if access.purpose is None else f"{access.kind}: {access.purpose}"
-    if access.kind == "request":
-        what += f", {access.disposition}"
-    if access.outcome == "refused":
-        what += _(" REFUSED ({reason})").format(reason=access.refusal)
-    if access.problem is not None:
-        what += _(" NOT VALID: {reason}").format(reason=access.problem.message)
-    body: Mapping[str, Any] = access.notes[0].body if access.notes else {}
-    records = ", ".join(record[:8] for record in access.records[:_NAMED])
-    if len(access.records) > _NAMED:
-        records += _(" and {more} more").format(more=len(access.records) - _NAMED)
-    if access.kind == "deposit":
-        count = body["count"]
-        records = ngettext("{count} record", "{count} records", count).format(count=count)
-    if access.kind == "receipt":
-        records = _("of entry {entry}").format(entry=body["entry"])
-    if access.kind in {"approval", "denial"}:
-        records = _("of request {request}").format(request=body["answers"][:8])
-    return (
-        str(access.index),
-        moment(access.time),
-        access.actor_name or access.actor,
-        what,
-        cases.get(access.case or "", access.case or ""),
-        records,
-        access.why or "",
-    )
-
-
 @log.command(
-    "verify",
     help=_(
-        """Verify both logs from the start.
+        """Show one entry in full: what it says, both notes as they were signed, and what of it was
+        verified.
 
-        Their roots, the gate's signatures, that they extend what you have seen before; and of every
-        entry that you may open, its signatures and whether the gate judged it rightly.
+        INDEX is its number in the list.
         """
     ),
-    examples=("evault log verify", "evault log verify --json"),
+    examples=("evault log show 12",),
 )
+@click.argument("index", type=click.IntRange(min=0))
 @click.pass_obj
-def verify(call: Call) -> None:
-    """Verify both logs from the start."""
-    with call.session() as session:
-        verified, problems = session.verify()
-    bad = {problem.log for problem in problems}
-    for found in verified:
-        if found.log in bad:
-            continue
+def show(call: Call, index: int) -> None:
+    """Show one entry in full."""
+    with audited(call) as (session, audit):
+        if index >= len(audit):
+            raise NotFoundError(
+                _("there is no entry {index}: the log has {count}").format(
+                    index=index, count=len(audit)
+                ),
+                _("see `evault log list`"),
+            )
+        found = session.entry(index)
+        access, checks = found.access, _checks(found.access.opened)
+        notes = [] if access.notes is None else [one.signed.decode() for one in access.notes]
         call.out.object(
-            "verified", log=found.log, size=found.size, root=found.root, opened=found.opened
+            "entry",
+            **fields(session, access),
+            leaf=found.leaf.hex(),
+            size=len(audit),
+            notes=notes,
+            verified=checks,
         )
-        call.out.say(
-            _("{log}: {size} entries, root {root}; {opened} opened and judged again"),
-            log=found.log,
-            size=found.size,
-            root=found.root,
-            opened=found.opened,
-        )
-    for problem in problems:
-        call.out.object(
-            "problem",
-            log=problem.log,
-            index=problem.index,
-            reason=problem.reason,
-            code=problem.code,
-        )
-        call.out.say(
-            _("{log}: entry {index} is not as it must be: {reason}"),
-            log=problem.log,
-            index=problem.index,
-            reason=problem.reason,
-        )
-    if problems:
-        count = len(problems)
-        raise LogError(
-            ngettext("{count} problem", "{count} problems", count).format(count=count),
-            _("the gate accepted what it must not: tell the other members"),
-        )
+        if not access.opened:
+            call.out.say(_("Entry {index} is not for you."), index=index)
+        else:
+            call.out.say("{text}.", text=Sentences(session).of(access))
+        call.out.say()
+        call.out.rows([(_("Leaf"), found.leaf.hex()), (_("In a log of"), str(len(audit)))])
+        for name, text in zip((_("Actor's note"), _("Gate's note")), notes, strict=False):
+            call.out.say()
+            call.out.say("{name}:", name=name)
+            for line in text.splitlines():
+                call.out.say("    {line}", line=line)
+        call.out.say()
+        good = access.problem is None
+        call.out.say(_("Verified:") if good else _("Looked at, and NOT all of it holds:"))
+        for check in checks:
+            call.out.say("    {check}", check=check)
+        if access.problem is not None:
+            call.out.say("    {problem}", problem=access.problem.message)
+
+
+def _checks(opened: bool) -> list[str]:  # noqa: FBT001 - The one thing that it depends on.
+    there = [_("it is in the log whose head the gate signed twice")]
+    if not opened:
+        return [*there, _("the rest is sealed to others, and was not checked")]
+    return [
+        *there,
+        _("it opened, and what is in it is what the entry committed to"),
+        _("the actor signed it, with a device that was a member's then"),
+        _("the gate's note speaks of it, at this place, and is signed by a member's device"),
+        _("the gate's decision, judged again by the members and rights of that moment"),
+    ]

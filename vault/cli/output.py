@@ -170,12 +170,15 @@ class Output:
             _err(as_json("error", said))
 
     @contextmanager
-    def progress(self, what: str, total: int | None) -> Iterator[Progress]:
+    def progress(
+        self, what: str, total: int | None, *, unit: str | None = None
+    ) -> Iterator[Progress]:
         """Show how a long task goes on, on standard error when that is a terminal.
 
         Args:
             what: What is done.
             total: How many bytes there are, or None.
+            unit: What is counted, if that is not bytes.
         """
         if self.json or not sys.stderr.isatty():
             yield Progress()
@@ -183,11 +186,15 @@ class Output:
         from rich import progress as bars
         from rich.console import Console
 
+        counted: tuple[bars.ProgressColumn, ...] = (
+            (bars.DownloadColumn(), bars.TransferSpeedColumn())
+            if unit is None
+            else (bars.MofNCompleteColumn(), bars.TextColumn(unit, markup=False))
+        )
         columns = (
             bars.TextColumn("{task.description}", markup=False),
             bars.BarColumn(),
-            bars.DownloadColumn(),
-            bars.TransferSpeedColumn(),
+            *counted,
             bars.TimeRemainingColumn(),
         )
         console = Console(stderr=True, highlight=False, markup=False, emoji=False)

@@ -40,10 +40,33 @@ def until(text: str, now: int) -> int:
     return seconds
 
 
-def _seconds(text: str, now: int) -> int | None:
+def moment_of(text: str, now: int) -> int:
+    """A time, most often in the past, in seconds since the epoch.
+
+    Args:
+        text: `7d`, `2w` or `12h` ago; a date, which means its beginning; or a moment of RFC 3339.
+            Without a zone it is UTC.
+        now: Seconds since the epoch.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    try:
+        seconds = _seconds(text.strip(), now, sign=-1)
+    except (ValueError, OverflowError):
+        seconds = None
+    if seconds is None or seconds < 0:
+        raise UsageError(
+            _("{text!r} is not a time").format(text=text),
+            _("for instance 7d ago as 7d, 2026-05-01, or 2026-05-01T18:00Z"),
+        )
+    return seconds
+
+
+def _seconds(text: str, now: int, *, sign: int = 1) -> int | None:
     span = _SPAN.fullmatch(text)
     if span is not None:
-        return now + int(timedelta(**{_UNITS[span[2]]: int(span[1])}).total_seconds())
+        return now + sign * int(timedelta(**{_UNITS[span[2]]: int(span[1])}).total_seconds())
     if not _MOMENT.fullmatch(text):
         return None
     ends = datetime.fromisoformat(text.upper())

@@ -1,0 +1,107 @@
+"""`evault log export`: entries for somebody outside, and what proves them complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vault.cli import selecting
+from vault.cli.context import Call, inside
+from vault.cli.group import PLACE, Command
+from vault.cli.selecting import audited, fields, filter_of, worded
+from vault.cli.text import _, visible
+from vault.errors import FileError
+
+if TYPE_CHECKING:
+    from vault.audit import Access, Audit
+    from vault.session import Session
+
+
+@click.command(
+    cls=Command,
+    help=_(
+        """Write entries of the access log to a file, and beside it what proves them complete.
+
+        Exactly what the options select is written, as CSV or as one JSON object per line, and
+        FILE.proof with the log's signed checkpoint and the hash of every entry up to it: nobody can
+        add, move or drop one afterwards. `evault verify-proof` checks both. That you export is
+        itself an entry, and is logged first.
+        """
+    ),
+    examples=(
+        "evault log export --format csv -o log.csv --since 2026-01-01",
+        "evault log export --format jsonl -o log.jsonl --case 2026-014",
+    ),
+)
+@click.option("--format", "form", required=True, type=click.Choice(("csv", "jsonl")))
+@click.option("-o", "--output", required=True, type=PLACE, metavar="FILE", help=_("Where to."))
+@selecting.options
+@click.pass_obj
+def export(call: Call, /, form: str, output: str, **given: Any) -> None:
+    """Write entries of the access log to a file."""
+    from vault.audit.export import csv_lines, jsonl, proof
+    from vault.audit.questions import select
+    from vault.outfile import write_all
+
+    target = Path(output)
+    beside = target.with_name(target.name + ".proof")
+    if inside(target, call.vault_folder):
+        raise FileError(
+            _("{path} is in the vault's own folder").format(path=target),
+            _("choose another place with -o: plaintext does not belong there"),
+        )
+    for path in (target, beside):
+        if path.exists() or path.is_symlink():
+            raise FileError(
+                _("{path} exists already").format(path=path), _("choose another place with -o")
+            )
+    with audited(call) as (session, audit):
+        wanted = filter_of(session, given)
+        head = session.head()
+        found = list(select(audit.entries(), wanted))
+        # Asked before given: whoever reads the log later sees what left.
+        case = next(iter(wanted.cases)) if len(wanted.cases) == 1 else None
+        entry = session.export(form, len(audit), len(found), case)
+        rows = _rows(session, audit, found)
+        lines = csv_lines(map(_shown, rows)) if form == "csv" else jsonl(rows)
+        about = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in given.items()
+        }
+        leaves = [audit.leaf(index) for index in range(len(audit))]
+        proved = proof(head, leaves, len(found), {"format": form} | about)
+        write_all([(target, b"".join(lines)), (beside, b"".join(jsonl(iter((proved,)))))])
+        call.out.object(
+            "exported",
+            path=str(target),
+            proof=str(beside),
+            rows=len(found),
+            size=len(audit),
+            entry=entry,
+        )
+        call.out.say(
+            _("{count} of {size} entries are in {path}; what proves it is in {proof}"),
+            count=len(found),
+            size=len(audit),
+            path=target,
+            proof=beside,
+        )
+
+
+def _rows(session: Session, audit: Audit, found: list[Access]) -> Iterator[dict[str, Any]]:
+    from vault.audit.export import row
+
+    refs = {case.id: case.case.ref for case in session.cases()}
+    for access in worded(session, iter(found)):
+        made = row(access, audit.leaf(access.index), fields(session, access))
+        yield made | {"case_ref": refs.get(access.case or "")}
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose text plays no tricks on whoever opens it."""
+    return {
+        name: visible(value) if isinstance(value, str) else value for name, value in row.items()
+    }
