@@ -86,19 +86,28 @@ def test_both_logs_verify(world: World) -> None:
 
 
 def test_an_entry_that_no_honest_gate_wrote(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is named with its index and reason, 21; the other log is still verified."""
-    from vault.audit import Problem
-    from vault.session import Session
+    """It is named with its index and reason, 21, and its log is not called valid; the other is."""
+    from vault.acts import GateError
+    from vault.audit import examine
 
-    real = Session.verify
-    problem = Problem("access", 0, "its signature is false", "SignatureError")
-    monkeypatch.setattr(Session, "verify", lambda self: (real(self)[0], [problem]))
+    def wrong(*_: object) -> None:
+        raise GateError("its signature is false", reason="false")
+
+    monkeypatch.setattr(examine, "verify_act", wrong)
     result = world("pia", "--json", "log", "verify", code=21)
-    verified, found = result.objects
-    assert (verified["type"], verified["log"]) == ("verified", "authority")
+    *verified, found = result.objects
+    assert [(entry["log"], entry["result"]) for entry in verified] == [
+        ("authority", "valid"),
+        ("access", "invalid"),
+    ]
     assert (found["type"], found["log"], found["index"]) == ("problem", "access", 0)
-    assert found["reason"] == "its signature is false"
-    assert "entry 0" in world("pia", "log", "verify", code=21).out
+    assert (found["reason"], found["code"]) == ("its signature is false", "false")
+    assert "INVALID" in world("pia", "log", "verify", "--from-start", code=21).out
+    monkeypatch.undo()
+    # What was found stays found, until all of it is verified again.
+    world("pia", "log", "list", code=21)
+    assert "INVALID" not in world("pia", "log", "verify", "--from-start").out
+    world("pia", "log", "list")
 
 
 def test_check_of_a_sound_vault(world: World) -> None:

@@ -43,7 +43,15 @@ class Filter:
     @property
     def all(self) -> bool:
         """Whether it leaves nothing out, not even what could not be opened."""
-        return self == Filter()
+        given = (
+            self.members,
+            self.cases,
+            self.records,
+            self.kinds,
+            self.outcomes,
+            self.purposes,
+        )
+        return not any(given) and self.since is self.until is None
 
     def fits(self, access: Access, records: Collection[str]) -> bool:
         """Whether an entry is wanted.

@@ -45,6 +45,9 @@ def verify(call: Call, *, from_start: bool) -> None:
 
 
 def _programs(call: Call, audit: Audit) -> None:
+    from vault.note import ACCESS
+
+    steps = [{"step": s.name, "result": s.result, "about": s.about} for s in audit.steps]
     for found in audit.logs:
         call.out.object(
             "verified",
@@ -53,9 +56,8 @@ def _programs(call: Call, audit: Audit) -> None:
             root=found.root,
             opened=found.opened,
             result=found.result,
+            **({"steps": steps} if found.log == ACCESS else {}),
         )
-    for step in audit.steps:
-        call.out.object("step", step=step.name, result=step.result, about=step.about)
     for notice in audit.notices:
         call.out.object(
             "notice",
