@@ -29,6 +29,8 @@ class Label(Enum):
     IDENTITY_X25519 = b"evault/1/identity-x25519"
     IDENTITY_ML_KEM_768 = b"evault/1/identity-ml-kem-768"
     IDENTITY_LOCAL_STATE = b"evault/1/identity-local-state"
+    COSIGNER_ED25519 = b"evault/1/cosigner-ed25519"
+    COSIGNER_ML_DSA_44 = b"evault/1/cosigner-ml-dsa-44"
     DEVICE_ID = b"evault/1/device-id"
     IDENTITY_FILE = b"evault/1/identity-file"
     TRIAL_SEAL = b"evault/1/trial-seal"
@@ -65,11 +67,15 @@ class Label(Enum):
     ENTRY_BODY = b"evault/1/entry-body"
     ENTRY_KEY = b"evault/1/entry-key"
     ENTRY_BOX = b"evault/1/entry-box"
+    DISCLOSURE = b"evault/1/disclosure"
+    CONFLICT = b"evault/1/conflict"
     MESSAGE = b"evault/1/message"
     ANSWER = b"evault/1/answer"
     # What a client keeps for itself.
     LOCAL_NAME = b"evault/1/local-name"
     LOCAL_FILE = b"evault/1/local-file"
+    COSIGNER_NAME = b"evault/1/cosigner-name"
+    COSIGNER_FILE = b"evault/1/cosigner-file"
 
 
 def lp(*parts: bytes) -> bytes:

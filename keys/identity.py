@@ -104,6 +104,20 @@ class Identity:
         """Sign a text as this device. See `keys.signing.SigningKeys.sign_note`."""
         return self.signing.sign_note(self.device, text, hybrid=hybrid)
 
+    def cosigner(self, name: str) -> SigningKeys:
+        """The keys with which this person cosigns other people's logs under a name.
+
+        They are others than the device's, and others for each name: what a cosigner's Ed25519 key
+        signs does not say by whom, so a key that is used twice could stand for somebody else.
+
+        Args:
+            name: The cosigner's name.
+        """
+        return SigningKeys(
+            expand(self._seed, Label.COSIGNER_ED25519, name.encode()),
+            expand(self._seed, Label.COSIGNER_ML_DSA_44, name.encode()),
+        )
+
     def contact(self) -> Contact:
         """This identity's contact, freshly signed."""
         body = {

@@ -1,14 +1,15 @@
 """Signatures: Ed25519 and ML-DSA-44, as lines of C2SP signed notes.
 
 A note is a text that ends in a newline, an empty line, and one line for each signature. A key is
-known by its name and a 4-byte key id, which covers the signature type; three types are used:
+known by its name and a 4-byte key id, which covers the signature type; four types are used:
 
     0x01            Ed25519 over the text
+    0x04            Ed25519 over a time and a checkpoint (C2SP tlog-cosignature), by a cosigner
     0x06            ML-DSA-44 over a checkpoint (C2SP tlog-cosignature, no extension lines)
     0xff + "evault/1/ml-dsa-44"
                     ML-DSA-44 over the text, context "evault/1/note"
 
-The first two are everybody's; the third is ours, because no type for ML-DSA-44 over an arbitrary
+The first three are everybody's; the last is ours, because no type for ML-DSA-44 over an arbitrary
 text is assigned. Sources: C2SP signed-note, tlog-cosignature; RFC 8032; FIPS 204.
 """
 
@@ -29,12 +30,19 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 from keys.errors import MalformedError, SignatureError, WeakKeyError
 
 ED25519 = b"\x01"
+ED25519_COSIGNATURE = b"\x04"
 ML_DSA_44_CHECKPOINT = b"\x06"
 ML_DSA_44_NOTE = b"\xffevault/1/ml-dsa-44"
 
 ED25519_PUBLIC = 32
 ML_DSA_44_PUBLIC = 1312
-_SIZES = {ED25519: (32, 64), ML_DSA_44_CHECKPOINT: (1312, 2428), ML_DSA_44_NOTE: (1312, 2420)}
+_SIZES = {
+    ED25519: (32, 64),
+    ED25519_COSIGNATURE: (32, 72),
+    ML_DSA_44_CHECKPOINT: (1312, 2428),
+    ML_DSA_44_NOTE: (1312, 2420),
+}
+_TIMED = (ED25519_COSIGNATURE, ML_DSA_44_CHECKPOINT)
 
 _NOTE_CONTEXT = b"evault/1/note"
 _COSIGNED = b"subtree/v1\n\x00"
@@ -79,7 +87,7 @@ class VerifierKey:
 
     Args:
         name: The key's name: no spaces, no plus sign.
-        kind: One of `ED25519`, `ML_DSA_44_CHECKPOINT`, `ML_DSA_44_NOTE`.
+        kind: One of `ED25519`, `ED25519_COSIGNATURE`, `ML_DSA_44_CHECKPOINT`, `ML_DSA_44_NOTE`.
         public: 32 or 1,312 bytes.
 
     Raises:
@@ -97,7 +105,7 @@ class VerifierKey:
             raise MalformedError("a key of a signature type that is not supported")
         if len(self.public) != _SIZES[self.kind][0]:
             raise MalformedError("a public key does not have the length of its type")
-        if self.kind == ED25519:
+        if len(self.public) == ED25519_PUBLIC:
             check_ed25519(self.public)
 
     @property
@@ -119,9 +127,13 @@ class VerifierKey:
             elif self.kind == ML_DSA_44_NOTE:
                 _load_ml_dsa_44(self.public).verify(value, text, _NOTE_CONTEXT)
             else:
-                stamp = int.from_bytes(value[:8], "big")
-                message = _cosigned(self.name, stamp, parse_checkpoint(text))
-                _load_ml_dsa_44(self.public).verify(value[8:], message)
+                stamp, checkpoint = int.from_bytes(value[:8], "big"), parse_checkpoint(text)
+                if self.kind == ED25519_COSIGNATURE:
+                    message = _cosigned_v1(stamp, checkpoint)
+                    _load_ed25519(self.public).verify(value[8:], message)
+                else:
+                    message = _cosigned(self.name, stamp, checkpoint)
+                    _load_ml_dsa_44(self.public).verify(value[8:], message)
         except InvalidSignature:
             raise SignatureError(f"a signature of {self.name} does not verify") from None
 
@@ -207,6 +219,32 @@ class SigningKeys:
             ],
         )
 
+    def cosign(self, name: str, note: bytes, at: int | None = None) -> bytes:
+        """Add a cosigner's two lines to a signed checkpoint; what it held of them before goes.
+
+        Args:
+            name: The cosigner's name, at most 255 bytes.
+            note: The signed checkpoint, verified by the caller.
+            at: Seconds since the epoch; now unless given.
+
+        Raises:
+            MalformedError: Not a signed checkpoint, or it has no room for two more lines.
+        """
+        stamp = int(time.time()) if at is None else at
+        text, lines = split_note(note)
+        checkpoint = parse_checkpoint(text)
+        keys = cosigner_keys(name, self.ed25519_public, self.ml_dsa_44_public)
+        values = (
+            self._ed25519.sign(_cosigned_v1(stamp, checkpoint)),
+            self._ml_dsa_44.sign(_cosigned(name, stamp, checkpoint)),
+        )
+        mine = [
+            Signature(name, key.key_id, stamp.to_bytes(8, "big") + value)
+            for key, value in zip(keys, values, strict=True)
+        ]
+        others = [line for line in lines if line[:2] not in {own[:2] for own in mine}]
+        return join_note(text, [*others, *mine])
+
 
 def note_keys(name: str, ed25519_public: bytes, ml_dsa_44_public: bytes) -> list[VerifierKey]:
     """The two verifier keys of a device, for hybrid notes; the first alone for other notes."""
@@ -222,6 +260,28 @@ def checkpoint_keys(name: str, ed25519_public: bytes, ml_dsa_44_public: bytes) -
         VerifierKey(name, ED25519, ed25519_public),
         VerifierKey(name, ML_DSA_44_CHECKPOINT, ml_dsa_44_public),
     ]
+
+
+def cosigner_keys(name: str, ed25519_public: bytes, ml_dsa_44_public: bytes) -> list[VerifierKey]:
+    """The two verifier keys of a cosigner."""
+    return [
+        VerifierKey(name, ED25519_COSIGNATURE, ed25519_public),
+        VerifierKey(name, ML_DSA_44_CHECKPOINT, ml_dsa_44_public),
+    ]
+
+
+def signed_at(note: bytes, key: VerifierKey) -> int | None:
+    """When a key says that it signed a checkpoint, in seconds since the epoch.
+
+    Verify first. None if it did not, or if its type names no time.
+
+    Raises:
+        MalformedError: Not a signed note.
+    """
+    for line in split_note(note)[1]:
+        if key.kind in _TIMED and (line.name, line.key_id) == (key.name, key.key_id):
+            return int.from_bytes(line.value[:8], "big")
+    return None
 
 
 def verify_note(note: bytes, keys: Sequence[VerifierKey], *, exact: bool = False) -> bytes:
@@ -367,6 +427,13 @@ def _cosigned(name: str, stamp: int, checkpoint: Checkpoint) -> bytes:
             checkpoint.root,
         )
     )
+
+
+def _cosigned_v1(stamp: int, checkpoint: Checkpoint) -> bytes:
+    # Source: C2SP tlog-cosignature, "Ed25519 signed message"; it does not name the cosigner.
+    if stamp >= 1 << 63:
+        raise MalformedError("a cosignature's time is beyond all clocks")
+    return f"cosignature/v1\ntime {stamp}\n".encode() + encode_checkpoint(checkpoint)
 
 
 @lru_cache(maxsize=4096)

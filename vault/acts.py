@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import NamedTuple
 
 from vault import note
@@ -11,9 +10,8 @@ from vault.authority.apply import DRIFT
 from vault.authority.judge import denied
 from vault.errors import DeniedError, Error, GateError
 from vault.log import entry
-from vault.log.entry import Entry
 from vault.note import ACCESS, Note
-from vault.public import public_of
+from vault.public import check_public
 from vault.replica import Replica
 from vault.store import Reads
 
@@ -118,19 +116,3 @@ def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
         raise GateError(f"entry {index} should have been refused: {words}", reason=reason)
     if said["outcome"] != allowed:
         raise GateError(f"entry {index} has an outcome that its act cannot have")
-
-
-def check_public(parsed: Entry, actor: Note, gate: Note) -> None:
-    """Make sure that everything around an actor's note is what its actor signed.
-
-    Raises:
-        GateError: The public part or the details are others.
-    """
-    if parsed.note_id != actor.id_hash:
-        raise GateError("an entry names another note than it holds")
-    said = hashlib.sha256(parsed.compartments[1]).hexdigest() if parsed.compartments[1:] else None
-    if said != actor.body.get("details"):
-        raise GateError("an entry's details are not those that its actor committed to")
-    done = gate.body["outcome"] == "done"
-    if {**parsed.public, "note": ""} != {**(public_of(actor) if done else {}), "note": ""}:
-        raise GateError("an entry's public part is not what its actor signed")

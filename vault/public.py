@@ -5,7 +5,11 @@ Ids are hex, so that no text id stands in the database.
 
 from __future__ import annotations
 
+import hashlib
+
 from vault import ids
+from vault.errors import GateError
+from vault.log.entry import Entry
 from vault.note import Body, Note
 
 
@@ -35,6 +39,22 @@ def public_of(actor: Note) -> dict[str, object]:
     if actor.kind == "destruction":
         return {"destroyed": [ids.parse(name).hex() for name in body["records"]]}
     return {}
+
+
+def check_public(parsed: Entry, actor: Note, gate: Note) -> None:
+    """Make sure that everything around an actor's note is what its actor signed.
+
+    Raises:
+        GateError: The public part or the details are others.
+    """
+    if parsed.note_id != actor.id_hash:
+        raise GateError("an entry names another note than it holds")
+    said = hashlib.sha256(parsed.compartments[1]).hexdigest() if parsed.compartments[1:] else None
+    if said != actor.body.get("details"):
+        raise GateError("an entry's details are not those that its actor committed to")
+    done = gate.body["outcome"] == "done"
+    if {**parsed.public, "note": ""} != {**(public_of(actor) if done else {}), "note": ""}:
+        raise GateError("an entry's public part is not what its actor signed")
 
 
 def _of_deposit(body: Body) -> dict[str, object]:

@@ -319,9 +319,9 @@ def test_not_a_verifier_key(change: Callable[[str, str, str], str]) -> None:
         VerifierKey.parse(change(name, key_id, body))
 
 
-@pytest.mark.parametrize("kind", [b"", b"\x00", b"\x02", b"\x04", b"\xff", b"\xffevault/2"])
+@pytest.mark.parametrize("kind", [b"", b"\x00", b"\x02", b"\x05", b"\xff", b"\xffevault/2"])
 def test_types_not_supported(kind: bytes) -> None:
-    """A key of a type that is not one of the three is refused."""
+    """A key of a type that is not one of the four is refused."""
     with pytest.raises(MalformedError, match="not supported"):
         VerifierKey(NAME, kind, KEYS.ed25519_public)
 

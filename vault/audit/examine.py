@@ -11,12 +11,13 @@ from typing import NamedTuple
 from keys.group import Epoch
 from keys.seal import SealingKey
 from vault import note
-from vault.acts import check_public, verify_act
+from vault.acts import verify_act
 from vault.errors import Error
 from vault.log import entry, merkle
 from vault.log.entry import Compartment, Entry, Opener
 from vault.model import AUDITORS
 from vault.note import ACCESS, Note
+from vault.public import check_public
 from vault.replica import Replica
 
 

@@ -233,12 +233,17 @@ def disclosed(commitment: bytes, salt: bytes, body: bytes) -> None:
 
 def open_body(origin: str, compartment: Compartment, key: bytes) -> bytes:
     """Open a parsed compartment with its own key. See `open_with_key`."""
+    return open_both(origin, compartment, key)[1]
+
+
+def open_both(origin: str, compartment: Compartment, key: bytes) -> tuple[bytes, bytes]:
+    """Salt and body of a parsed compartment: what shows to others what it says."""
     if len(key) != container.KEY_SIZE:
         raise VerificationError("a log entry's key does not have its length")
     padded = container.decrypt(key, _context(origin, compartment.commitment), compartment.box)
     salt, body = parse_lp(unpad(padded, _PADDED), 2)
     disclosed(compartment.commitment, salt, body)
-    return body
+    return salt, body
 
 
 def _context(origin: str, commitment: bytes) -> bytes:
