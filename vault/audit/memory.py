@@ -116,6 +116,17 @@ def recall(
     return sequence, rows
 
 
+def leaves(local: Local) -> list[bytes]:
+    """The leaf hash of each entry that was verified before, whether it still holds or not."""
+    try:
+        raw = local.recall(_STATE)
+        size = int(json.loads(parse_lp(raw, 2)[0])["size"]) if raw is not None else 0
+        hashes = b"".join(_read(local, block)[1] for block in range(-(-size // _BLOCK)))
+    except (Error, ValueError, KeyError, TypeError):
+        return []
+    return [hashes[at + 32 : at + 64] for at in range(0, 96 * size, 96)]
+
+
 def remember(local: Local, sequence: Sequence, rows: Rows, keys: Keys) -> None:
     """Keep what was verified.
 

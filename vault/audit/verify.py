@@ -104,7 +104,7 @@ def verify(
             rows.append(one.row)
     except MissingError as error:
         missing = Problem(ACCESS, sequence.size, error.message, "missing", "entries")
-    damaged = [missing] if missing is not None else list(_damaged(replica, reads, sequence))
+    damaged = [missing] if missing is not None else list(_damaged(replica, reads, local, sequence))
     if not damaged:
         sequence.finish()
         # Not being able to remember costs time alone.
@@ -112,28 +112,40 @@ def verify(
             if since < sequence.size or known is None:
                 memory.remember(local, sequence, rows, keys)
     refused = [_problem(index, error) for index, error in replica.problems.items()]
-    problems = [*refused, *damaged, *sequence.problems]
+    # What is not what was signed says nothing about whoever is named in it.
+    problems = [*refused, *(damaged or sequence.problems)]
     logs = tuple(_verified(replica, sequence, problems, log) for log in LOGS)
     steps = tuple(_steps(replica, sequence, problems, since))
     notices = tuple(sequence.notices)
     return Audit(logs, steps, tuple(problems), notices, since, replica, sequence, rows)
 
 
-def _damaged(replica: Replica, reads: Reads, sequence: Sequence) -> Iterator[Problem]:
-    """The entries that are not under the verified head: named, if the log's nodes tell which."""
+def _damaged(replica: Replica, reads: Reads, local: Local, sequence: Sequence) -> Iterator[Problem]:
+    """The entries that are not under the verified head, named as far as can be told: by what was
+    verified before, else by the log's nodes."""
     head = replica.heads[ACCESS]
     if sequence.root == head.root:
         return
-    found = False
+    known = memory.leaves(local)
+    wrong = [at for at, leaf in enumerate(known[: sequence.size]) if leaf != sequence.leaf_at(at)]
+    for index in wrong:
+        reason = f"entry {index} of the access log is not the one that was verified before"
+        yield Problem(ACCESS, index, reason, "entry", "entries")
+    if wrong:
+        return
     for index, raw in reads.entries(ACCESS, 0, head.size):
-        try:
+        with suppress(Error):
             replica.check_entry(reads, ACCESS, index, raw)
-        except Error as error:
-            found = True
-            yield Problem(ACCESS, index, error.message, "entry", "entries")
-    if not found:
-        reason = "the entries are not those that the gate signed"
+            continue
+        wrong.append(index)
+    if 2 * len(wrong) > head.size or not wrong:
+        # The nodes are as false as the entries: they accuse the innocent too.
+        reason = "this entry or one before it is not one that the gate signed"
         yield Problem(ACCESS, head.size - 1, reason, "entry", "entries")
+        return
+    for index in wrong:
+        reason = f"entry {index} of the access log, or what proves it, is damaged"
+        yield Problem(ACCESS, index, reason, "entry", "entries")
 
 
 def _problem(index: int, error: Error) -> Problem:
