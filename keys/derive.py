@@ -71,6 +71,7 @@ class Label(Enum):
     CONFLICT = b"evault/1/conflict"
     MESSAGE = b"evault/1/message"
     ANSWER = b"evault/1/answer"
+    TICKET = b"evault/1/ticket"
     # What a client keeps for itself.
     LOCAL_NAME = b"evault/1/local-name"
     LOCAL_FILE = b"evault/1/local-file"

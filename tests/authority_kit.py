@@ -24,7 +24,7 @@ from vault.authority import Authority, apply, draft
 from vault.authority.apply import NOTHING
 from vault.errors import DeniedError, MalformedError
 from vault.log import merkle
-from vault.model import AUDITORS, FIXED_GROUPS, GATE, MEMBERS, Position, Role
+from vault.model import AUDITORS, FIXED_GROUPS, GATE, MEMBERS, TICKET_NAME, Position, Role
 from vault.note import AUTHORITY, STATEMENTS, Note
 
 VAULT = ids.show(bytes(range(16)))
@@ -51,6 +51,12 @@ def person(name: str) -> Identity:
 def contact(name: str) -> Contact:
     """Somebody's contact."""
     return person(name).contact()
+
+
+@cache
+def ticket_contact(name: str) -> Contact:
+    """The contact of a ticket whose key is somebody's: it has nobody's name."""
+    return Identity(person(name).seed(), TICKET_NAME).contact()
 
 
 def device(name: str) -> str:
@@ -443,6 +449,15 @@ class World:
             "wraps": [wrap_body(group, self.number(group), name) for group in groups],
         }
 
+    def issued(self, case: str, name: str, expires: int | None = None, **changes: Any) -> Body:
+        """Issues a ticket whose key is somebody's."""
+        body = {
+            "case": case_id(case),
+            "contact": ticket_contact(name).note.decode(),
+            "expires": self.now + 7 * DAY if expires is None else expires,
+        }
+        return {**body, **changes}
+
 
 def fields(said: Mapping[str, Any]) -> Body:
     """Fields in which people, devices, contacts and cases stand by name, as they stand in notes."""
@@ -533,6 +548,7 @@ CROWD = {
     "sue": "an advocate who holds the case and is suspended",
     "rex": "an attorney who held the case and was removed",
     "paper": "a recovery identity of the case",
+    "tik": "a collector's ticket for the case",
     "max": "a stranger",
 }
 """Who tries everything, by device."""
@@ -566,6 +582,7 @@ def crowd(world: World) -> None:
     world.does("member-suspended", "sol", member="sue", why="arrested")
     world.does("member-removed", "sol", member="rex", why="left")
     world.do("rotated", "eva", world.rotated(case_id(CASE)))
+    world.do("ticket-issued", "eva", world.issued(CASE, "tik"))
 
 
 @cache

@@ -121,6 +121,7 @@ def _template() -> Crowd:
             _propose(session, kind, said)
     with world.session("eva") as eva:
         eva.settle()
+        state(eva, "ticket-issued", lambda: rules(eva).issued(CASE, "tik"))
     return world
 
 

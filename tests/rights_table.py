@@ -28,7 +28,8 @@ EVERYBODY = SIGNERS | {"nil", "nil/2", "paper"}
 HOLD = {"eva", "eva/2", "una"}
 """The advocates who hold the case."""
 HOLDERS = HOLD | {"lea", "sam"}
-GONE = {"sue": "suspended", "rex": "revoked", "eva/3": "revoked", "max": "unknown-device"}
+GONE = {"sue": "suspended", "rex": "revoked", "eva/3": "revoked"}
+GONE |= {"tik": "unknown-device", "max": "unknown-device"}
 """Who may nothing, whatever it is."""
 
 
@@ -350,6 +351,19 @@ TABLE: dict[str, Row] = {
         lambda world, _: world.trusted("sheet", CASE, OLD),
         {"eva", "eva/2"},
         but=dict.fromkeys(("ada", "amy", "una"), "not-holder"),
+    ),
+    # Collectors: an advocate who holds the case.
+    "a ticket issued": Row(
+        "ticket-issued",
+        lambda world, _: world.issued(CASE, "new"),
+        HOLD,
+        but={"ada": "not-holder", "amy": "not-holder"},
+    ),
+    "a ticket revoked": Row(
+        "ticket-revoked",
+        lambda *_: {"ticket": kit.device("tik")},
+        HOLD,
+        but={"ada": "not-holder", "amy": "not-holder"},
     ),
     # The vault: k stewards.
     "the vault's policy set": Row(

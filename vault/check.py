@@ -15,7 +15,15 @@ from typing import Any
 
 from keys.digest import Blake3
 from vault import fields, granted, ids, replaced, retrieve
-from vault.audit import Access, Boxes, Finding, accesses, standing_warnings, verify
+from vault.audit import (
+    Access,
+    Boxes,
+    Finding,
+    accesses,
+    exposed_deposits,
+    standing_warnings,
+    verify,
+)
 from vault.audit.requests import states
 from vault.errors import (
     DeniedError,
@@ -394,6 +402,7 @@ def _with_keys(session: Session, reads: Reads) -> _Found:
         yield from _boxes(boxes.access(access, raw))
         read.append(access)
     yield from ((True, wrong) for wrong in _states(replica, reads, read))
+    yield from ((False, found) for found in _exposed(replica, read))
     kinds = {"deposit", *RENEWALS}
     opened = {a.index: a for a in read if a.notes is not None and a.kind in kinds}
     for deposit in reads.deposits():
@@ -438,6 +447,14 @@ def _waiting(session: Session, reads: Reads) -> Iterator[Problem]:
         except Error as error:
             where = {"case": waits.case, "entry": waits.entry}
             yield Problem("renewal", error.message, where)
+
+
+def _exposed(replica: Replica, opened: list[Access]) -> Iterator[Problem]:
+    """What collectors sealed to keys that had been changed before it came in."""
+    for access in exposed_deposits(replica, opened):
+        message = "a collector's deposit is exposed to former holders until it is encrypted anew"
+        where = {"deposit": access.deposit, "case": access.case, "entry": access.index}
+        yield Problem("exposed", message, where)
 
 
 def _states(replica: Replica, reads: Reads, opened: list[Access]) -> Iterator[Problem]:

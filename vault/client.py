@@ -82,7 +82,7 @@ class Client:
         kind: str,
         body: Callable[[], dict[str, Any]],
         beside: Callable[[], Sequence[bytes]] = tuple,
-    ) -> None:
+    ) -> Answer:
         """Make a statement.
 
         Args:
@@ -103,7 +103,7 @@ class Client:
             tag = b"" if begins else self.tag(MEMBERS, signed)
             return Message(signed.signed, tag, attachments=tuple(beside()))
 
-        self.submit(message)
+        return self.submit(message)
 
     def act(
         self,
@@ -196,7 +196,8 @@ class Client:
         if signer is None or not self.authority.active(signer.member, gate.body["time"]):
             raise GateError("the gate's note is signed by someone who is no member")
         gate.verify(signer.contact)
-        if abs(gate.body["time"] - actor.body["time"]) > DRIFT:
+        drift = abs(gate.body["time"] - actor.body["time"])
+        if self.authority.ticket_of(actor) is None and drift > DRIFT:
             raise GateError("the gate's note has quite another time than this client's")
         if entry.parse(answer.entry).note_id != actor.id_hash:
             raise GateError("the gate logged another act than the one that was asked for")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -24,7 +24,7 @@ from vault.log import merkle
 from vault.message import Message
 from vault.model import GATE, Record
 from vault.note import Note
-from vault.packs import PACKED, Content, Packer
+from vault.packs import PACKED, Content, Contents, Packer
 from vault.recordkeys import Place
 from vault.store import Store
 
@@ -55,6 +55,23 @@ class Stored:
     name: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTo:
+    """Whom a deposit's two secrets are sealed to.
+
+    Args:
+        epoch: The number of the case's epoch.
+        case: What stands before each seal of the case's secret, and the public key it is for.
+        gate_epoch: The number of the gate's epoch.
+        gate: Its sealing key.
+    """
+
+    epoch: int
+    case: Sequence[tuple[str, bytes]] = field(repr=False)
+    gate_epoch: int
+    gate: bytes = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -98,19 +115,32 @@ class Prepared:
             sign: Signs a note of a kind.
             at: Seconds since the epoch.
         """
-        vault, case = ids.parse(authority.vault), ids.parse(self.case)
-        epochs = authority.epoch(self.case), authority.epoch(GATE)
         # While somebody still has the case's keys who should not, the others' devices get it.
         to_case = message.marked(gate, self.deposit, secret_recipients(authority, self.case, at))
         if not to_case:
             raise DeniedError("nobody holds this case any more", reason="no-holder")
+        case_epoch, gate_epoch = authority.epoch(self.case), authority.epoch(GATE)
+        to = SealedTo(case_epoch.number, to_case, gate_epoch.number, gate_epoch.sealing)
+        return self.sealed(authority.vault, to, seen, sign, at)
+
+    def sealed(
+        self, vault: str, to: SealedTo, seen: Mapping[str, Any], sign: Signer, at: int
+    ) -> Message:
+        """Seal the secrets and sign the note.
+
+        Args:
+            vault: The vault's id.
+            to: Whom the secrets are sealed to.
+            seen: What the actor has seen of both logs.
+            sign: Signs a note of a kind.
+            at: Seconds since the epoch.
+        """
+        place = ids.parse(vault), ids.parse(self.case), self.deposit
         seals = [
-            message.seal_secret(
-                secret, recipients, label, vault, case, self.deposit, u64(epoch.number)
-            )
-            for secret, recipients, epoch, label in (
-                (self.case_secret, to_case, epochs[0], Label.CASE_SEAL),
-                (self.gate_secret, [("", epochs[1].sealing)], epochs[1], Label.GATE_SEAL),
+            message.seal_secret(secret, recipients, label, *place, u64(number))
+            for secret, recipients, number, label in (
+                (self.case_secret, to.case, to.epoch, Label.CASE_SEAL),
+                (self.gate_secret, [("", to.gate)], to.gate_epoch, Label.GATE_SEAL),
             )
         ]
         signed = sign(
@@ -120,8 +150,8 @@ class Prepared:
                 "time": at,
                 "seen": seen,
                 "case": self.case,
-                "epoch": epochs[0].number,
-                "gate_epoch": epochs[1].number,
+                "epoch": to.epoch,
+                "gate_epoch": to.gate_epoch,
                 "deposit": ids.show(self.deposit),
                 "count": len(self.stored),
                 "records_root": self.root.hex(),
@@ -163,21 +193,58 @@ def prepare(
         FileError: A source cannot be read or changed, or the vault cannot be written. Nothing
             remains.
     """
+    return gather(
+        Packer(store),
+        store.blobs.scratch(),
+        vault,
+        case,
+        sources,
+        description,
+        context=context,
+        progress=progress,
+    )
+
+
+def gather(
+    contents: Contents,
+    rows: BinaryIO,
+    vault: str,
+    case: str,
+    sources: Iterable[Source],
+    description: Description,
+    *,
+    context: Mapping[str, Any],
+    without: Collection[str] = (),
+    progress: Progress | None = None,
+) -> Prepared:
+    """Encrypt evidence: contents and rows go where they are told to. See `prepare`.
+
+    Args:
+        contents: Where the contents go.
+        rows: Where the rows go; closed if it fails.
+        vault: The vault's id.
+        case: The case's id.
+        sources: What to store.
+        description: What a person says of all of it.
+        context: Particulars that are the same for all: device, level, clock.
+        without: Particulars that are not captured though they could be.
+        progress: Called after each block.
+    """
     prepared = Prepared(
-        case, ids.draw(), store.blobs.scratch(), b"", [], [], os.urandom(32), os.urandom(32)
+        case, ids.draw(), rows, b"", [], contents.blobs, os.urandom(32), os.urandom(32)
     )
     frontier = merkle.Frontier()
-    writer = _Writer(store, ids.parse(vault), prepared, description, context, progress)
+    writer = _Writer(contents, ids.parse(vault), prepared, description, context, without, progress)
     try:
         for source in sources:
             record = writer.add(source)
-            prepared.rows.write(message.encode_row(record))
+            rows.write(message.encode_row(record))
             frontier.append(merkle.leaf_hash(fields.record_leaf(record)))
-        writer.close()
-        prepared.rows.flush()
+        contents.close()
+        rows.flush()
     except BaseException:
-        writer.abort()
-        discard(store, prepared)
+        contents.abort()
+        rows.close()
         raise
     prepared.root = frontier.root()
     return prepared
@@ -191,23 +258,25 @@ def discard(store: Store, prepared: Prepared) -> None:
 
 
 class _Writer:
-    """Turns sources into records, packing small ones together."""
+    """Turns sources into records."""
 
     def __init__(
         self,
-        store: Store,
+        contents: Contents,
         vault: bytes,
         prepared: Prepared,
         description: Description,
         context: Mapping[str, Any],
+        without: Collection[str],
         progress: Progress | None,
     ) -> None:
         self._vault = vault
         self._prepared = prepared
         self._title = description.title
         self._common = {**intake.surroundings(), **context, **description.stated}
+        self._without = frozenset(without)
         self._progress = progress or (lambda *_: None)
-        self._packer = Packer(store)
+        self._contents = contents
 
     def add(self, source: Source) -> Record:
         """Store one source and return its row."""
@@ -234,7 +303,8 @@ class _Writer:
                 "type": kind,
             }
         )
-        particulars = Fields.draw({**self._common, **opened.observed})
+        known = {**self._common, **opened.observed}
+        particulars = Fields.draw({n: v for n, v in known.items() if n not in self._without})
         prepared.stored.append(
             Stored(
                 ids.show(place.record),
@@ -262,15 +332,6 @@ class _Writer:
             offset=content.offset,
         )
 
-    def close(self) -> None:
-        """Make the last pack durable."""
-        self._packer.close()
-        self._prepared.blobs += self._packer.blobs
-
-    def abort(self) -> None:
-        """Drop the pack under way, and what was written before."""
-        self._packer.abort()
-
     def _content(self, opened: Opened, key: bytes, place: Place) -> tuple[Content, str]:
         """Store one content; what it is, and its media type."""
         start = b""
@@ -286,5 +347,5 @@ class _Writer:
             opened.check_unchanged(size)
 
         expected = opened.before.st_size if opened.before is not None else PACKED * 16
-        content = self._packer.add(key, place.context(Label.CONTENT_KEY), blocks(), expected)
+        content = self._contents.add(key, place.context(Label.CONTENT_KEY), blocks(), expected)
         return content, intake.media_type(opened.source.name, start)

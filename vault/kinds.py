@@ -268,6 +268,8 @@ STATEMENTS: dict[str, dict[str, Check]] = {
         "threshold": _few,
         "wraps": _list(_WRAP),
     },
+    "ticket-issued": {**_STATEMENT, "case": _id, "contact": _note_text, "expires": _integer},
+    "ticket-revoked": {**_STATEMENT, "ticket": _device},
     "vault-policy-set": {**_STATEMENT, **_QUORUM, **PROPOSALS["vault-policy-set"]},
     "restore-declared": {**_STATEMENT, **_QUORUM, **PROPOSALS["restore-declared"]},
 }
@@ -392,6 +394,24 @@ GATE: dict[str, dict[str, Check]] = {
 """What the gate says beside each note; signed with Ed25519."""
 
 KINDS = {**STATEMENTS, **ACTS, **GATE}
+
+TICKET: dict[str, Check] = {
+    "ticket": _device,
+    "case": _id,
+    "epoch": _count,
+    "gate_epoch": _count,
+    "case_key": _base64,
+    "gate_key": _base64,
+    "signing": _object(ed25519=_base64, ml_dsa_44=_base64),
+    "expires": _integer,
+    "seen": _SEEN,
+}
+"""What the gate signs for a collector. It is in no log and from no device, so it is no kind."""
+
+
+def is_ticket(body: Any) -> bool:
+    """Whether a body has exactly a ticket's fields, each of its shape."""
+    return _object(**TICKET)(body)
 
 
 def problem_of(kind: str, body: Any) -> str:

@@ -222,6 +222,44 @@ class Case:
     hold: bool = False
 
 
+TICKET_NAME = "ticket"
+"""What the contact of every ticket is called: it names nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A collector's right to add to one case, and to nothing else.
+
+    Its key was drawn for it alone and belongs to no member. It is good for any number of deposits
+    until it expires or is revoked.
+
+    Args:
+        id: That of its key, 32 characters.
+        case: The case's id.
+        contact: Its public keys, under a name that names nobody.
+        expires: When it ends, in seconds since the epoch.
+        epoch: The case's epoch in force when it was issued: all that its deposits are sealed to.
+        gate_epoch: The gate's, likewise.
+        by: The member who issued it.
+        index: The statement that issued it.
+        revoked: The statement that revoked it, or None.
+    """
+
+    id: str
+    case: str
+    contact: Contact = field(repr=False)
+    expires: int
+    epoch: int
+    gate_epoch: int
+    by: str
+    index: int
+    revoked: int | None = None
+
+    def holds(self, at: int) -> bool:
+        """Whether it is in force at a time."""
+        return self.revoked is None and at < self.expires
+
+
 @dataclass(frozen=True, slots=True)
 class EpochKeys:
     """The public side of a group's epoch.

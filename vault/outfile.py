@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, cast
 
 from vault.errors import FileError
 
@@ -26,14 +26,47 @@ def write_new(path: Path, blocks: Iterator[bytes]) -> None:
         FileError: It exists already, or cannot be written.
         VerificationError: The blocks end in a failed check; no file remains.
     """
-    if os.path.lexists(path):
-        raise FileError(f"{path} exists already", "choose another place with -o")
+    with new_file(path) as file:
+        for block in blocks:
+            put(file, block)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name when what is done with it has succeeded. See `write_new`.
+
+    Raises:
+        FileError: It exists already, or cannot be written.
+    """
+    refuse_existing(path)
     try:
-        _write_nameless(path, blocks)
+        with _nameless(path) as file:
+            yield file
     except FileExistsError:
-        raise FileError(f"{path} exists already", "choose another place with -o") from None
+        raise _taken(path) from None
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror}") from None
+
+
+def put(file: BinaryIO, data: bytes | bytearray) -> None:
+    """Write all of some bytes to an unbuffered file."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def refuse_existing(path: Path) -> None:
+    """Refuse to write where something is already.
+
+    Raises:
+        FileError: Something is.
+    """
+    if os.path.lexists(path):
+        raise _taken(path)
+
+
+def _taken(path: Path) -> FileError:
+    return FileError(f"{path} exists already", "choose another place with -o")
 
 
 def write_all(files: Sequence[tuple[Path, bytes]]) -> None:
@@ -57,7 +90,8 @@ def write_all(files: Sequence[tuple[Path, bytes]]) -> None:
         raise
 
 
-def _write_nameless(path: Path, blocks: Iterator[bytes]) -> None:
+@contextmanager
+def _nameless(path: Path) -> Iterator[BinaryIO]:
     flag = getattr(os, "O_TMPFILE", None)
     folder = path.parent
     descriptor = -1
@@ -65,10 +99,12 @@ def _write_nameless(path: Path, blocks: Iterator[bytes]) -> None:
         with suppress(OSError):
             descriptor = os.open(folder, os.O_WRONLY | flag, 0o600)
     if descriptor < 0:
-        _write_named(path, blocks)
+        with _named(path) as file:
+            yield file
         return
     with os.fdopen(descriptor, "wb", buffering=0) as file:
-        _pour(file, blocks)
+        yield cast("BinaryIO", file)
+        os.fsync(file.fileno())
         parent = os.open(folder, os.O_RDONLY)
         try:
             # Only with a folder's descriptor does the call follow the link to the nameless file.
@@ -78,12 +114,14 @@ def _write_nameless(path: Path, blocks: Iterator[bytes]) -> None:
             os.close(parent)
 
 
-def _write_named(path: Path, blocks: Iterator[bytes]) -> None:
+@contextmanager
+def _named(path: Path) -> Iterator[BinaryIO]:
     fresh = path.with_name(f".{os.urandom(8).hex()}.part")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
-            _pour(file, blocks)
+            yield cast("BinaryIO", file)
+            os.fsync(file.fileno())
         try:
             os.link(fresh, path)
         except FileExistsError:
@@ -95,14 +133,6 @@ def _write_named(path: Path, blocks: Iterator[bytes]) -> None:
             fresh.rename(path)
     finally:
         fresh.unlink(missing_ok=True)
-
-
-def _pour(file: Any, blocks: Iterator[bytes]) -> None:
-    for block in blocks:
-        view = memoryview(block)
-        while view:
-            view = view[file.write(view) :]
-    os.fsync(file.fileno())
 
 
 def safe_name(name: str) -> Path:

@@ -81,6 +81,7 @@ from vault.requests import Gone, Requests
 from vault.retrieve import Listed, Opened
 from vault.store import Store
 from vault.store.folder import refuse_network
+from vault.tickets import Tickets
 
 
 class _NothingOwedError(Error):
@@ -129,6 +130,7 @@ class Session:
         self.renewals = Renewals(self._client)
         self.grants = Grants(self._client)
         self.requests = Requests(self._client)
+        self.tickets = Tickets(self._client)
         self._deposits = Deposits(replica)
 
     # --- beginning ------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def test_no_client_believes_a_gate_that_accepts_it(tmp_path: Path, name: str) ->
             assert [*session.replica.problems] == [*range(start, start + len(rows))]
             after = session.authority
             assert after.size == start + len(rows)
-            for part in ("members", "devices", "cases", "groups", "proposals", "held"):
+            for part in ("members", "devices", "cases", "groups", "proposals", "held", "tickets"):
                 assert getattr(after, part) == getattr(before, part)
             assert after.stewards_needed == before.stewards_needed
 

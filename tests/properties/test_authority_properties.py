@@ -101,6 +101,8 @@ def body_of(world: World, act: dict[str, Any]) -> dict[str, Any]:
         "records-granted": lambda: world.records(act["case"], act["whom"], "one"),
         "rotated": lambda: {"epochs": rotated},
         "wrapped": lambda: world.wrapped(*((group, act["whom"]) for group in known)),
+        "ticket-issued": lambda: world.issued(act["case"], act["whom"] + "/t", act["until"]),
+        "ticket-revoked": lambda: {"ticket": [kit.device("none"), *world.authority.tickets][-1]},
         "recovery-trusted": lambda: world.trusted("paper", *(opened or CASES)[: 1 + act["few"]]),
         **dict.fromkeys(
             ["case-closed", "case-reopened", "hold-set"],
@@ -183,6 +185,8 @@ def test_random_acts(bare: bool, stated: list[dict[str, Any]]) -> None:
         assert before.former_devices.items() <= after.former_devices.items()
         assert before.note_ids < after.note_ids
         assert before.held <= after.held
+        assert before.tickets.keys() <= after.tickets.keys()
+        assert after.tickets.keys().isdisjoint(after.devices)
         check(after)
 
 
@@ -214,6 +218,7 @@ def statements(world: World) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "case-closed", "eva", {"case": kit.case_id(CASE)}
     yield "hold-set", "lea", {"case": kit.case_id(CASE)}
     yield "recovery-trusted", "eva", world.trusted("paper", CASE)
+    yield "ticket-issued", "eva", world.issued(CASE, "tik")
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

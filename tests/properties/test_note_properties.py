@@ -67,6 +67,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "shares": few,
     "sole": st.booleans(),
     "target": devices,
+    "ticket": devices,
     "threshold": few,
     "authority": positions,
     "case": id_texts,

@@ -214,7 +214,11 @@ def test_who_may(row: str, name: str) -> None:
     """Everybody tries every act, and is allowed it or refused for the reason in the table."""
     kind, case, changes, allowed = ROWS[row]
     world = strict()
-    if name in {"rex", "eva/3", "max"}:
+    if name == "tik" and kind == "deposit":
+        # A ticket makes deposits, and into its own case alone.
+        assert judged(world, kind, name, case, **changes) == (None if case == CASE else "ticket")
+        return
+    if name in {"rex", "eva/3", "max", "tik"}:
         with pytest.raises(DeniedError) as caught:
             judged(world, kind, name, case, **changes)
         assert caught.value.reason == GONE[name]
@@ -406,3 +410,73 @@ def test_denied() -> None:
     assert "do not hold the case" in error.message
     assert "case grant" in error.hint
     assert "something-new" in denied("something-new").message
+
+
+# --- collectors -------------------------------------------------------------------------------
+
+
+def ticketed(*, expires: int = NOW + DAY) -> World:
+    """The crowd, and another ticket for the case that ends sooner."""
+    world = kit.crowded()
+    world.do("ticket-issued", "una", world.issued(CASE, "tom", expires))
+    return world
+
+
+def test_a_ticket_deposits_into_its_case() -> None:
+    """A ticket in force adds to its case, again and again, whatever keys were changed since."""
+    world = ticketed()
+    assert judged(world, "deposit", "tom") is None
+    sealed = act(world, "deposit", "tom")
+    world.do("rotated", "eva", world.rotated(kit.case_id(CASE)))
+    world.does("member-removed", "sol", member="bob", why="left")
+    assert world.number(kit.case_id(CASE)) > sealed.body["epoch"]
+    assert world.number(GATE) > sealed.body["gate_epoch"]
+    assert judge(world.authority, sealed, world.now) is None
+
+
+@pytest.mark.parametrize(("at", "why"), [(DAY - 1, None), (DAY, "ticket-expired")])
+def test_a_ticket_ends(at: int, why: str | None) -> None:
+    """At its end, by the gate's time, a ticket is good no longer."""
+    world = ticketed()
+    assert judge(world.authority, act(world, "deposit", "tom"), NOW + at) == why
+
+
+def test_a_revoked_ticket() -> None:
+    """A revoked ticket is good no longer, and the others are as they were."""
+    world = ticketed()
+    world.do("ticket-revoked", "eva", {"ticket": kit.device("tom")})
+    assert judged(world, "deposit", "tom") == "ticket-revoked"
+    assert judged(world, "deposit", "tik") is None
+
+
+def test_a_ticket_is_for_one_case() -> None:
+    """A ticket adds to no other case, and to its own only while that is open."""
+    world = ticketed()
+    assert judged(world, "deposit", "tom", FROZEN) == "ticket"
+    world.do("case-closed", "una", {"case": kit.case_id(CASE)})
+    assert judged(world, "deposit", "tom") == "closed"
+
+
+@pytest.mark.parametrize("kind", sorted(ACTS.keys() - {"deposit"}))
+def test_a_ticket_does_nothing_else(kind: str) -> None:
+    """Whatever else a ticket's key signs is a stranger's."""
+    with pytest.raises(DeniedError) as caught:
+        judged(ticketed(), kind, "tom")
+    assert caught.value.reason == "unknown-device"
+
+
+def test_a_ticket_seals_to_its_own_keys() -> None:
+    """A deposit of a ticket that is for other keys than the ticket's, or has details, is none."""
+    world = ticketed()
+    world.do("rotated", "eva", world.rotated(kit.case_id(CASE)))
+    world.does("member-removed", "sol", member="bob", why="left")
+    ticket = world.authority.tickets[kit.device("tom")]
+    fits = {"epoch": ticket.epoch, "gate_epoch": ticket.gate_epoch}
+    assert judged(world, "deposit", "tom", **fits) is None
+    for changes in (
+        {"epoch": ticket.epoch + 1},
+        {"gate_epoch": ticket.gate_epoch + 1},
+        {"details": HASH},
+    ):
+        with pytest.raises(MalformedError):
+            judged(world, "deposit", "tom", **{**fits, **changes})

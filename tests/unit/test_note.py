@@ -142,6 +142,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "threshold": 3,
         "wraps": [WRAP],
     },
+    "ticket-issued": {
+        **_STATEMENT,
+        "case": ID,
+        "contact": "evault/1/contact\n",
+        "expires": 1_800_000_001,
+    },
+    "ticket-revoked": {**_STATEMENT, "ticket": DEVICE},
     "vault-policy-set": {**_STATEMENT, "quoted": [], "policy": {"stewards": 2}},
     "restore-declared": {
         **_STATEMENT,
@@ -364,6 +371,7 @@ MISSHAPEN: dict[str, list[Any]] = {
     "size": NO_NUMBERS,
     "sole": [0, 1, "true", None, [], {}],
     "target": NO_DEVICES,
+    "ticket": NO_DEVICES,
     "threshold": NO_FEW,
     "authority": NO_POSITIONS,
     "case": NO_IDS,
@@ -473,7 +481,7 @@ def test_signatures_of_a_kind(kind: str) -> None:
     verify_note(made(kind).signed, contact().verifiers[: len(signatures)], exact=True)
 
 
-@pytest.mark.parametrize("kind", ["", "contact", "Gate", "gate ", "ticket-issued", "gate\x00"])
+@pytest.mark.parametrize("kind", ["", "contact", "Gate", "gate ", "ticket", "gate\x00"])
 def test_unknown_kind(kind: str) -> None:
     """A note of a kind that is not known is refused."""
     with pytest.raises(ValueError, match="not supported"):

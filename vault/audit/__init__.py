@@ -11,6 +11,7 @@ from vault.audit.boxes import Boxes, Finding
 from vault.audit.exposure import Exposure, exposure
 from vault.audit.findings import Notice, Problem, Step, Verified
 from vault.audit.standing import Standing, standing_warnings
+from vault.audit.tickets import exposed_deposits
 from vault.audit.verify import Audit, verify
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "accesses",
     "deposited",
     "entry_at",
+    "exposed_deposits",
     "exposure",
     "standing_warnings",
     "verify",

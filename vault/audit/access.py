@@ -45,7 +45,8 @@ class Access:
         note_id: The 32-byte hash of its note's id; empty if it is no entry at all.
         opened: Whether the first compartment could be opened.
         kind: Of the actor's note; empty if it cannot be opened.
-        actor: The member's id, and `actor_name` their name.
+        actor: The member's id, and `actor_name` their name; of a collector the id of the ticket,
+            and that it is one.
         case: The case's id, or None.
         records: The ids of the records concerned.
         purpose: The purpose code, or None.
@@ -67,6 +68,7 @@ class Access:
         worded: Whether a reason in words is in it, sealed to the case's holders.
         records_root: Of a deposit, the hex root over the leaves of its records.
         form: Of an export, in which form.
+        ticket: The id of the ticket that made it; None if a member did.
         notes: The actor note and the gate note; None if it is remembered.
     """
 
@@ -96,6 +98,7 @@ class Access:
     worded: bool = False
     records_root: str | None = None
     form: str | None = None
+    ticket: str | None = None
     notes: tuple[Note, Note] | None = field(default=None, repr=False)
 
 
@@ -143,13 +146,14 @@ def of_row(
     if found is None:
         return Access(index, note_id, opened=False, problem=problem)
     member, operator = authority.ever(found[1]), authority.ever(found[12])
+    ticket = authority.tickets.get(found[1]) if found[0] == "deposit" else None
     return Access(
         index=index,
         note_id=note_id,
         opened=True,
         kind=found[0],
         actor=member.id if member else found[1],
-        actor_name=member.name if member else "",
+        actor_name=member.name if member else f"ticket {ticket.id[:8]}" if ticket else "",
         case=found[2],
         records=tuple(found[3]),
         purpose=found[4],
@@ -169,6 +173,7 @@ def of_row(
         worded=found[17],
         records_root=found[18],
         form=found[19],
+        ticket=ticket.id if ticket else None,
     )
 
 

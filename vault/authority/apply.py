@@ -15,7 +15,7 @@ from typing import Any
 from keys.seal import check_public
 from keys.signing import check_ed25519
 from vault import note
-from vault.authority import cases, membership, quorum
+from vault.authority import cases, membership, quorum, tickets
 from vault.authority.parts import (
     contact_of,
     decode,
@@ -239,4 +239,5 @@ _RULES: dict[str, Callable[[Authority, Note, int], Authority]] = {
     "endorsed": quorum.endorsed,
     **membership.RULES,
     **cases.RULES,
+    **tickets.RULES,
 }

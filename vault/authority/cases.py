@@ -68,10 +68,10 @@ def case_granted(authority: Authority, statement: Note, at: int) -> Authority:
     more its recovery identity brings one in."""
     body = statement.body
     by = signer(authority, statement)
-    case = _case(authority, body["case"])
+    case = case_named(authority, body["case"])
     rescue = by.shares is not None and authority.holds(by.id, case.id, at)
     if not rescue:
-        _need_advocate(authority, statement, case, at)
+        need_advocate(authority, statement, case, at)
     holder = _holder_to_be(authority, body["member"], at)
     if rescue and (Role.ADVOCATE not in holder.roles or not authority.orphaned(case.id, at)):
         raise DeniedError(
@@ -80,7 +80,7 @@ def case_granted(authority: Authority, statement: Note, at: int) -> Authority:
         )
     if authority.holds(holder.id, case.id, at):
         raise DeniedError(f"{holder.name} holds this case already", reason="is-holder")
-    _check_until(case, by, body["until"], at)
+    check_until(case, by, body["until"], at)
     given = wraps(authority, statement, at)
     if set(given) != {(case.id, device) for device in holder.devices}:
         raise DeniedError("a grant gives exactly the case's keys to the member", reason="wraps")
@@ -90,15 +90,15 @@ def case_granted(authority: Authority, statement: Note, at: int) -> Authority:
 def records_granted(authority: Authority, statement: Note, at: int) -> Authority:
     """An advocate who holds a case gives somebody some of its records, and nothing else of it."""
     body = statement.body
-    case = _case(authority, body["case"])
-    by = _need_advocate(authority, statement, case, at)
+    case = case_named(authority, body["case"])
+    by = need_advocate(authority, statement, case, at)
     holder = _holder_to_be(authority, body["member"], at)
     records = tuple(body["records"])
     if len(set(records)) != len(records):
         raise MalformedError("a record is granted twice")
     if authority.holds(holder.id, case.id, at):
         raise DeniedError(f"{holder.name} holds this case already", reason="is-holder")
-    _check_until(case, by, body["until"], at)
+    check_until(case, by, body["until"], at)
     granted = RecordsGrant(
         holder.id,
         records,
@@ -121,7 +121,7 @@ def grant_revoked(authority: Authority, statement: Note, at: int) -> Authority:
     """An advocate who holds a case ends somebody's right to it; against another advocate who
     holds it, two of them, or one and a steward."""
     body = statement.body
-    case = _case(authority, body["case"])
+    case = case_named(authority, body["case"])
     subject = member_named(authority, body["member"])
     if subject.id not in case.grants and subject.id not in case.records:
         raise DeniedError(f"{subject.name} has no right to this case", reason="no-grant")
@@ -156,8 +156,8 @@ def grant_revoked(authority: Authority, statement: Note, at: int) -> Authority:
 
 def case_closed(authority: Authority, statement: Note, at: int) -> Authority:
     """An advocate who holds a case closes it: nothing more can be stored in it."""
-    case = _case(authority, statement.body["case"])
-    _need_advocate(authority, statement, case, at)
+    case = case_named(authority, statement.body["case"])
+    need_advocate(authority, statement, case, at)
     if case.closed:
         raise DeniedError("this case is closed already", reason="no-change")
     return replace(authority, cases={**authority.cases, case.id: replace(case, closed=True)})
@@ -165,8 +165,8 @@ def case_closed(authority: Authority, statement: Note, at: int) -> Authority:
 
 def case_reopened(authority: Authority, statement: Note, at: int) -> Authority:
     """An advocate who holds a case reopens it."""
-    case = _case(authority, statement.body["case"])
-    _need_advocate(authority, statement, case, at)
+    case = case_named(authority, statement.body["case"])
+    need_advocate(authority, statement, case, at)
     if not case.closed:
         raise DeniedError("this case is open", reason="no-change")
     return replace(authority, cases={**authority.cases, case.id: replace(case, closed=False)})
@@ -176,8 +176,8 @@ def case_policy_set(authority: Authority, statement: Note, at: int) -> Authority
     """An advocate who holds a case says how many must approve a retrieval; with the approvals
     that are asked for now, if it is to become less."""
     body = statement.body
-    case = _case(authority, body["case"])
-    by = _need_advocate(authority, statement, case, at)
+    case = case_named(authority, body["case"])
+    by = need_advocate(authority, statement, case, at)
     people = signers(authority, statement, at)
     now, wanted = case.policy, CasePolicy(body["asks"]["approvals"], body["asks"]["hours"])
     if wanted == now:
@@ -202,7 +202,7 @@ def case_policy_set(authority: Authority, statement: Note, at: int) -> Authority
 
 def hold_set(authority: Authority, statement: Note, at: int) -> Authority:
     """Any holder or a steward forbids destroying anything in a case."""
-    case = _case(authority, statement.body["case"])
+    case = case_named(authority, statement.body["case"])
     by = person(authority, signer(authority, statement).id)
     if Role.STEWARD not in by.roles and not authority.holds(by.id, case.id, at):
         raise DeniedError(
@@ -215,8 +215,8 @@ def hold_set(authority: Authority, statement: Note, at: int) -> Authority:
 
 def hold_lifted(authority: Authority, statement: Note, at: int) -> Authority:
     """Two advocates who hold a case lift its legal hold."""
-    case = _case(authority, statement.body["case"])
-    _need_advocate(authority, statement, case, at)
+    case = case_named(authority, statement.body["case"])
+    need_advocate(authority, statement, case, at)
     people = signers(authority, statement, at)
     if not case.hold:
         raise DeniedError("the case is under no legal hold", reason="no-change")
@@ -232,12 +232,12 @@ def hold_lifted(authority: Authority, statement: Note, at: int) -> Authority:
 def recovery_trusted(authority: Authority, statement: Note, at: int) -> Authority:
     """An advocate makes an identity that exists only as shares a holder of their cases."""
     body = statement.body
-    cases = [_case(authority, name) for name in body["cases"]]
+    cases = [case_named(authority, name) for name in body["cases"]]
     if len({case.id for case in cases}) != len(cases):
         raise MalformedError("a case is named twice")
     for case in cases:
-        by = _need_advocate(authority, statement, case, at)
-        _check_until(case, by, None, at)
+        by = need_advocate(authority, statement, case, at)
+        check_until(case, by, None, at)
     if not 2 <= body["threshold"] <= body["shares"]:
         raise MalformedError("a recovery identity needs 2 or more of its shares")
     known = authority.ever(contact_of(body["contact"]).device)
@@ -264,14 +264,24 @@ def recovery_trusted(authority: Authority, statement: Note, at: int) -> Authorit
     return replace(after, cases=changed, groups=with_wraps(after.groups, given))
 
 
-def _case(authority: Authority, name: str) -> Case:
+def case_named(authority: Authority, name: str) -> Case:
+    """A case by id.
+
+    Raises:
+        DeniedError: There is none.
+    """
     found = authority.cases.get(name)
     if found is None:
         raise DeniedError("no such case", reason="no-case")
     return found
 
 
-def _need_advocate(authority: Authority, statement: Note, case: Case, at: int) -> Member:
+def need_advocate(authority: Authority, statement: Note, case: Case, at: int) -> Member:
+    """Who signed a statement, if they are an advocate who holds a case.
+
+    Raises:
+        DeniedError: They are not.
+    """
     by = need(authority, statement, Role.ADVOCATE)
     if not authority.holds(by.id, case.id, at):
         raise DeniedError(
@@ -318,7 +328,12 @@ def _holder_to_be(authority: Authority, name: str, at: int) -> Member:
     return found
 
 
-def _check_until(case: Case, by: Member, until: int | None, at: int) -> None:
+def check_until(case: Case, by: Member, until: int | None, at: int) -> None:
+    """Make sure that a right ends in the future, and no later than that of who gives it.
+
+    Raises:
+        DeniedError: It does not.
+    """
     own = case.grants[by.id].until
     if until is not None and until <= at:
         raise DeniedError("a grant ends in the future", reason="until")

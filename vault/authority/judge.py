@@ -7,7 +7,7 @@ from collections.abc import Callable
 from vault.authority.state import Authority
 from vault.errors import DeniedError, MalformedError, StaleError
 from vault.kinds import DESTROY
-from vault.model import GATE, Member, Role
+from vault.model import GATE, Member, Role, Ticket
 from vault.note import ACCESS, Note
 
 _MESSAGES = {
@@ -55,6 +55,9 @@ _MESSAGES = {
     ),
     "no-holder": ("nobody holds this case any more", "nobody could read what is stored in it"),
     "no-record": ("there is no such record in this case", ""),
+    "ticket": ("this ticket is not for this case", "ask who issued it for another"),
+    "ticket-expired": ("this ticket has expired", "collect again with a new one"),
+    "ticket-revoked": ("this ticket was revoked", "collect again with a new one"),
 }
 
 
@@ -88,9 +91,12 @@ def judge(authority: Authority, act: Note, at: int) -> str | None:
         DeniedError: The device is not a member's: nothing is logged for strangers.
         MalformedError: It is no act of the access log.
     """
-    member = authority.member_of(act.device)
     if act.origin != authority.origin(ACCESS):
         raise DeniedError("an act is for another vault or log", reason="wrong-log")
+    ticket = authority.ticket_of(act)
+    if ticket is not None:
+        return _collected(authority, ticket, act, at)
+    member = authority.member_of(act.device)
     rule = _RULES.get(act.kind)
     if rule is None:
         raise MalformedError(f"a {act.kind} note is not an act of the access log")
@@ -109,6 +115,25 @@ def _deposit(authority: Authority, member: Member, act: Note, at: int) -> str | 
     if case.closed:
         return "closed"
     _epochs_in_force(authority, act)
+    return None
+
+
+def _collected(authority: Authority, ticket: Ticket, act: Note, at: int) -> str | None:
+    if act.body["case"] != ticket.case:
+        return "ticket"
+    if ticket.revoked is not None:
+        return "ticket-revoked"
+    if not ticket.holds(at):
+        return "ticket-expired"
+    if authority.cases[ticket.case].closed:
+        return "closed"
+    # Details are for the holders of a case, whose keys a collector has not.
+    if act.body["details"] is not None:
+        raise MalformedError("a collector's deposit has details")
+    # A collector cannot know that keys have changed: what was sealed to those of the ticket is
+    # kept, and whoever reads can tell that it is exposed.
+    if (act.body["epoch"], act.body["gate_epoch"]) != (ticket.epoch, ticket.gate_epoch):
+        raise MalformedError("a deposit is sealed to other keys than its ticket's")
     return None
 
 

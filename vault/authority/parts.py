@@ -116,6 +116,11 @@ def new_contact(authority: Authority, text: str) -> Contact:
         raise DeniedError(
             "this device was revoked before", "make a new identity for it", reason="revoked"
         )
+    # Nor of a collector and a member: a ticket's key may be in anybody's hands.
+    if contact.device in authority.tickets:
+        raise DeniedError(
+            "this key is a ticket's", "make a new identity for it", reason="is-ticket"
+        )
     return contact
 
 

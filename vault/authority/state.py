@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from keys.identity import Contact
 from keys.signing import VerifierKey
 from vault import note
 from vault.errors import DeniedError, GateError
@@ -22,8 +23,9 @@ from vault.model import (
     Proposal,
     RecordsGrant,
     Role,
+    Ticket,
 )
-from vault.note import Body
+from vault.note import Body, Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Authority:
         former_devices: Devices that were revoked or whose member was removed, by id.
         proposals: Proposed acts that were not done yet, by id; they may have expired.
         restores: What was lost, as stewards declared after they had put an older copy back.
+        tickets: All that were ever issued to collectors, by the id of the ticket's key.
     """
 
     vault: str
@@ -69,6 +72,7 @@ class Authority:
     former_devices: Mapping[str, Device]
     proposals: Mapping[str, Proposal]
     restores: tuple[Body, ...]
+    tickets: Mapping[str, Ticket] = field(default_factory=dict)
 
     @property
     def position(self) -> Position:
@@ -116,6 +120,30 @@ class Authority:
         if found is None:
             return None
         return self.members.get(found.member) or self.former_members[found.member]
+
+    def ticket_of(self, act: Note) -> Ticket | None:
+        """The ticket that made an act, in force or not; None if somebody else did.
+
+        A ticket makes deposits: whatever else its key signs is a stranger's.
+        """
+        return self.tickets.get(act.device) if act.kind == "deposit" else None
+
+    def outdated(self, ticket: Ticket, at: int) -> bool:
+        """Whether the keys that a ticket is for were changed since it was issued, or should be:
+        what comes in with it is exposed to former hands."""
+        return any(
+            self.epoch(group).number != number or self.stale(group, at)
+            for group, number in ((ticket.case, ticket.epoch), (GATE, ticket.gate_epoch))
+        )
+
+    def signer(self, act: Note) -> Contact:
+        """The keys of who can sign an act: a member's device or, for a deposit, a ticket.
+
+        Raises:
+            DeniedError: It is neither, or not any more.
+        """
+        ticket = self.ticket_of(act)
+        return self.device(act.device).contact if ticket is None else ticket.contact
 
     def active(self, member: str, at: int) -> bool:
         """Whether somebody is a member and not suspended at a time (seconds since the epoch)."""

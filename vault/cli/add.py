@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,45 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _FORM_MOST = 1 << 20
+
+
+def description_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options by which a person says what evidence is."""
+    for option in reversed(
+        (
+            click.option("--title", type=TEXT, help=_("What holders see in lists.")),
+            click.option("--source", type=TEXT, help=_("From whom or where it is.")),
+            click.option(
+                "--collected-at",
+                type=TEXT,
+                metavar="TIME",
+                help=_("A date, or a time with its zone."),
+            ),
+            click.option(
+                "--note", "notes", type=TEXT, multiple=True, help=_("May be given several times.")
+            ),
+            click.option(
+                "--tag", "tags", type=TEXT, multiple=True, help=_("May be given several times.")
+            ),
+            click.option(
+                "--form", type=PLACE, metavar="FILE", help=_("A JSON object, from a file or - .")
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which sources are taken."""
+    command = click.option(
+        "--skip-unreadable",
+        is_flag=True,
+        help=_("Leave out of folders what cannot be stored, name it, and exit with 3."),
+    )(command)
+    return click.option("--name", type=TEXT, help=_("What standard input is called.  [stdin]"))(
+        command
+    )
 
 
 @click.command(
@@ -49,21 +88,9 @@ _FORM_MOST = 1 << 20
 )
 @click.argument("paths", nargs=-1, required=True, type=PLACE, metavar="PATH...")
 @click.option("--case", type=TEXT, help=_("Id, title or reference of the case."))
-@click.option("--title", type=TEXT, help=_("What holders see in lists."))
-@click.option("--source", type=TEXT, help=_("From whom or where it is."))
-@click.option(
-    "--collected-at", type=TEXT, metavar="TIME", help=_("A date, or a time with its zone.")
-)
-@click.option("--note", "notes", type=TEXT, multiple=True, help=_("May be given several times."))
-@click.option("--tag", "tags", type=TEXT, multiple=True, help=_("May be given several times."))
-@click.option("--form", type=PLACE, metavar="FILE", help=_("A JSON object, from a file or - ."))
+@description_options
 @click.option("--ask", is_flag=True, help=_("Ask for title, source, time and a note."))
-@click.option("--name", type=TEXT, help=_("What standard input is called.  [stdin]"))
-@click.option(
-    "--skip-unreadable",
-    is_flag=True,
-    help=_("Leave out of folders what cannot be stored, name it, and exit with 3."),
-)
+@source_options
 @click.pass_obj
 def add(
     call: Call,
@@ -80,20 +107,20 @@ def add(
     """Store evidence in a case."""
     if ask:
         _ask(call, said)
-    title, stated = forms.description(_read_form(call, form), **said)
+    title, stated = forms.description(read_form(call, form), **said)
     if case is None and call.terminal is None:
         call.missing("--case")
-    survey = _survey(call, paths, name, skip=skip_unreadable)
+    found = survey(call, paths, name, skip=skip_unreadable)
     with call.session() as session:
         from vault.deposit import Description
 
         for path in paths:
             _refuse_vault(path, session.store.path)
         into = call.case(session, case)
-        total = survey.size if "-" not in paths else None
+        total = found.size if "-" not in paths else None
         with call.out.progress(_("storing"), total) as bar:
             stored = session.add(
-                survey.sources,
+                found.sources,
                 into.id,
                 Description(title, stated),
                 progress=lambda _records, count: bar(count),
@@ -109,10 +136,10 @@ def add(
                 sha256=one.sha256,
             )
         _tell(call, session, stored, case_words(into))
-    _name_skipped(call, survey)
+    name_skipped(call, found)
 
 
-def _survey(call: Call, paths: Sequence[str], name: str | None, *, skip: bool) -> Survey:
+def survey(call: Call, paths: Sequence[str], name: str | None, *, skip: bool) -> Survey:
     """What is to be stored; refuses what cannot be, before anybody is asked for a passphrase."""
     from vault import intake
 
@@ -171,12 +198,13 @@ def _tell(call: Call, session: Session, stored: Sequence[Stored], case: str) -> 
     call.out.note(_("the originals are where they were, unencrypted"))
 
 
-def _name_skipped(call: Call, survey: Survey) -> None:
-    for path, reason in survey.odd:
+def name_skipped(call: Call, found: Survey) -> None:
+    """Name what could not be stored; then the call is done in part."""
+    for path, reason in found.odd:
         call.out.object("skipped", path=lossless(str(path)), reason=reason)
         call.out.note(_("not stored: {path} ({reason})"), path=path, reason=reason)
-    if survey.odd:
-        count = len(survey.odd)
+    if found.odd:
+        count = len(found.odd)
         raise PartialError(
             ngettext(
                 "{count} thing was not stored", "{count} things were not stored", count
@@ -185,7 +213,8 @@ def _name_skipped(call: Call, survey: Survey) -> None:
         )
 
 
-def _read_form(call: Call, form: str | None) -> bytes | None:
+def read_form(call: Call, form: str | None) -> bytes | None:
+    """The bytes of a form, if there is one."""
     if form is None:
         return None
     try:

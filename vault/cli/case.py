@@ -117,16 +117,29 @@ def show(call: Call, *, case: str | None) -> None:
     """Show a case."""
     with call.session() as session:
         found = call.case(session, case)
-        records = size = None
+        records = size = exposed = None
         if found.title is not None:
-            sizes = [int(record.label.values["size"]) for record in session.records(found.id)]
-            records, size = len(sizes), sum(sizes)
+            listed = list(session.records(found.id))
+            records = len(listed)
+            size = sum(int(record.label.values["size"]) for record in listed)
+            exposed = sum(
+                record.held is not None and session.tickets.exposes(record.held)
+                for record in listed
+            )
         granted = granting.record_grants(session, found.id)
         own = [one for one in granted if one.grant.member == session.member.id]
         # Who else was granted what is for holders to look after.
         shown = granted if holds(session, found) else own
         single = [granting.fields(session, one) for one in shown]
-        _tell(call, session, found, records=records, size=size, record_grants=single)
+        _tell(
+            call,
+            session,
+            found,
+            records=records,
+            size=size,
+            exposed=exposed,
+            record_grants=single,
+        )
         rows = [
             (_("Case"), found.id),
             (_("Title"), found.title or _("(not held)")),
@@ -146,6 +159,8 @@ def show(call: Call, *, case: str | None) -> None:
             from vault.cli.text import size as in_words
 
             rows.append((_("Records"), f"{records}, {in_words(size)}"))
+        if exposed:
+            rows.append((_("Exposed"), _("{count} records").format(count=exposed)))
         for one in shown:
             name = session.authority.members[one.grant.member].name
             rows.append((_("Granted"), f"{name}: {granting.in_words(one)}"))

@@ -40,11 +40,12 @@ def list_records(call: Call, *, case: str | None) -> None:
         only = session.find_case(case).id if case is not None else None
         cases = {found.id: case_words(found) for found in session.cases()}
         rows: dict[str, tuple[str, ...]] = {}
-        total = count = 0
+        total = count = exposed = 0
         failed: VerificationError | None = None
         try:
             for listed in session.records(only):
-                seen = _label(listed)
+                seen = {**_label(listed), "exposed": _is_exposed(session, listed)}
+                exposed += seen["exposed"]
                 call.out.object("record", **seen)
                 total, count = total + seen["size"], count + 1
                 if not call.json:
@@ -60,6 +61,17 @@ def list_records(call: Call, *, case: str | None) -> None:
         except VerificationError as error:
             # What was verified is shown all the same, and then what is wrong.
             failed = error
+        if exposed:
+            call.out.warn(
+                ngettext(
+                    "{count} record is exposed: a collector sealed it to keys that were changed "
+                    "since; `evault case rekey CASE --re-encrypt`",
+                    "{count} records are exposed: a collector sealed them to keys that were "
+                    "changed since; `evault case rekey CASE --re-encrypt`",
+                    exposed,
+                ),
+                count=exposed,
+            )
         unread = session.renewals.unreadable(only)
         if unread:
             call.out.warn(
@@ -125,6 +137,7 @@ def show(call: Call, *, record: str, purpose: str | None, why: str | None) -> No
             tell_gone(call, gone)
             return
         seen = {**_label(listed), **_origin(session, listed)}
+        seen["exposed"] = _is_exposed(session, listed)
         more = {} if opened is None else _particulars(opened)
         call.out.object("record", **seen, **more)
         _tell(call, session, seen)
@@ -221,15 +234,24 @@ def _origin(session: Session, listed: Listed) -> dict[str, Any]:
     held = listed.held
     if held is None:
         # Whoever was granted single records cannot open the deposit's entry.
-        nobody = dict.fromkeys(("deposited_by", "deposited_by_name", "deposited_at", "entry"))
+        nobody = dict.fromkeys(
+            ("deposited_by", "deposited_by_name", "ticket", "deposited_at", "entry")
+        )
         return {**nobody}
     member = session.authority.ever(held.actor.device)
+    ticket = session.authority.ticket_of(held.actor)
+    collector = _("ticket {id}").format(id=ticket.id[:8]) if ticket else ""
     return {
         "deposited_by": member.id if member else held.actor.device,
-        "deposited_by_name": member.name if member else "",
+        "deposited_by_name": member.name if member else collector,
+        "ticket": ticket.id if ticket else None,
         "deposited_at": rfc3339(held.gate.body["time"]),
         "entry": held.deposit.entry,
     }
+
+
+def _is_exposed(session: Session, listed: Listed) -> bool:
+    return listed.held is not None and session.tickets.exposes(listed.held)
 
 
 def _particulars(opened: Opened) -> dict[str, Any]:
@@ -256,6 +278,7 @@ def _tell(call: Call, session: Session, seen: Mapping[str, Any]) -> None:
             (_("Case"), f"{case} ({seen['case']})"),
             (_("Stored"), stored),
             (_("Deposit"), seen["deposit"]),
+            *([(_("Exposed"), _("until it is encrypted anew"))] if seen["exposed"] else []),
         ]
     )
 

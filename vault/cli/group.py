@@ -28,6 +28,8 @@ DAILY = {
     "deny": "vault.cli.requests:deny",
     "destroy": "vault.cli.requests:destroy",
     "endorse": "vault.cli.proposals:endorse",
+    "collect": "vault.cli.collect:collect",
+    "accept": "vault.cli.collect:accept",
     "check": "vault.cli.check:check",
     "demo": "vault.cli.demo:demo",
 }
@@ -37,6 +39,7 @@ NOUNS = {
     "member": "vault.cli.member:member",
     "device": "vault.cli.device:device",
     "case": "vault.cli.case:case",
+    "ticket": "vault.cli.ticket:ticket",
     "log": "vault.cli.log:log",
     "completion": "vault.cli.completion:completion",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -208,6 +209,7 @@ def _worries(call: Call, session: Session) -> Iterator[str]:
         yield _("you have one device and no recovery: `evault recovery split` makes one on paper")
     for case in session.cases():
         yield from _worries_of(session, case, at)
+    yield from _of_collectors(session)
     yield from folder.warnings(session.store.path)
     try:
         mode = call.identity_file.stat().st_mode
@@ -215,6 +217,24 @@ def _worries(call: Call, session: Session) -> Iterator[str]:
         return
     if mode & 0o077:
         yield _("other users of this machine can read or replace your identity file; chmod 600 it")
+
+
+def _of_collectors(session: Session) -> Iterator[str]:
+    """Tickets that bring in what former hands can read, and what has come in so."""
+    exposed = Counter(access.case for access in session.tickets.exposed())
+    for case, count in exposed.items():
+        yield ngettext(
+            "{count} deposit of a collector in {case} is exposed: keys were changed since the "
+            "ticket was issued; `evault case rekey {id} --re-encrypt`",
+            "{count} deposits of collectors in {case} are exposed: keys were changed since the "
+            "ticket was issued; `evault case rekey {id} --re-encrypt`",
+            count,
+        ).format(count=count, case=case_words(session.find_case(case or "")), id=(case or "")[:8])
+    for found in session.tickets.all():
+        if found.holds(session.now()) and session.tickets.outdated(found):
+            yield _("keys were changed since ticket {id} was issued: issue a new one").format(
+                id=found.id[:8]
+            )
 
 
 def _worries_of(session: Session, case: Titled, at: int) -> Iterator[str]:

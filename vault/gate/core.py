@@ -36,7 +36,16 @@ from vault.errors import (
     RolledBackError,
     StaleError,
 )
-from vault.gate import deposits, destructions, grants, heads, releases, renewals, requests
+from vault.gate import (
+    deposits,
+    destructions,
+    grants,
+    heads,
+    releases,
+    renewals,
+    requests,
+    tickets,
+)
 from vault.log import checkpoint, entry, merkle, proof
 from vault.log.checkpoint import Checkpoint
 from vault.log.entry import Entry
@@ -225,6 +234,8 @@ class Gate:
         answer = self._append(writes, AUTHORITY, raw, actor, gate, after)
         if seals:
             grants.keep(writes, actor, seals)
+        if actor.kind == "ticket-issued":
+            answer = tickets.answer(self, answer, after)
         return answer, after
 
     # --- acts -----------------------------------------------------------------------------------
@@ -234,6 +245,8 @@ class Gate:
         details = hashlib.sha256(message.details).hexdigest() if message.details else None
         if actor.body["details"] != details:
             raise MalformedError("an act does not commit to the details beside it")
+        if turn.authority.ticket_of(actor) is not None:
+            tickets.check_parcel(turn, self._identity.device)
         self._check_tag(actor, message)
         self._check_details(actor, message)
         reason = judge(self.replica.authority, actor, turn.at)
@@ -267,8 +280,7 @@ class Gate:
 
     def _check_new(self, reads: Reads, actor: Note) -> None:
         authority = self.replica.authority
-        device = authority.device(actor.device)
-        actor.verify(device.contact)
+        actor.verify(authority.signer(actor))
         log = AUTHORITY if actor.kind in STATEMENTS else ACCESS
         if actor.origin != authority.origin(log):
             raise DeniedError("a note is for another vault or log", reason="wrong-log")

@@ -63,7 +63,8 @@ def keep(turn: Turn) -> Answer:
 
 
 def check_recipients(turn: Turn, seals: Seals, size: int = 32) -> None:
-    """Make sure that the seals are for exactly those who should have the secrets now.
+    """Make sure that the seals are for exactly those who should have the secrets now; a ticket's
+    are for the epochs that it was issued for.
 
     Args:
         turn: The act, allowed.
@@ -74,10 +75,14 @@ def check_recipients(turn: Turn, seals: Seals, size: int = 32) -> None:
         MalformedError: They are no seals, or the gate's is not for the gate.
         StaleError: Somebody came or left since they were made: make them again.
     """
-    devices = secret_recipients(turn.authority, turn.case, turn.at)
-    wanted = [to for to, _ in marked(turn.gate.epoch(), seals.deposit, devices)]
     if sealed_to(seals.gate_seal, 32) != [""]:
         raise MalformedError("a gate secret is not sealed to the gate")
+    if turn.authority.ticket_of(turn.actor) is not None:
+        if sealed_to(seals.case_seal, size) != [""]:
+            raise MalformedError("a collector's secret is not sealed to the case")
+        return
+    devices = secret_recipients(turn.authority, turn.case, turn.at)
+    wanted = [to for to, _ in marked(turn.gate.epoch(), seals.deposit, devices)]
     if sealed_to(seals.case_seal, size) != wanted or not wanted:
         raise StaleError("who holds the case has changed", "try again")
 
