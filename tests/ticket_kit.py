@@ -1,17 +1,19 @@
-"""Collectors for tests: tickets, parcels, and what somebody with a ticket's key can make of them."""
+"""Collectors for tests: tickets, parcels, and what somebody with a ticket's key can make."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-
-from vault_kit import World
+from typing import TYPE_CHECKING
 
 from keys.identity import Identity
 from vault import collect, note, ticket
 from vault.deposit import Stored
 from vault.ticket import Terms
 from vault.tickets import Accepted
+
+if TYPE_CHECKING:
+    from vault_kit import World
 
 WEEK = 7 * 86_400
 SEEN = b"They came at four in the morning, six of them, without a paper.\n"
