@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from keys.errors import Error, MalformedError
 from keys.identity import Contact, Identity
 from vault import ids, note
+from vault.kinds import FORMS
 
 calm = settings(deadline=None)
 
@@ -57,6 +58,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "asks": asks,
     "asks_for": st.sampled_from([*note.DISPOSITIONS, "destroy"]),
     "before_root": hashes,
+    "form": st.sampled_from(FORMS),
     "cases": st.lists(id_texts, min_size=1, max_size=3),
     "expires": integers,
     "lost": seen,
