@@ -54,6 +54,10 @@ class WeakKeyError(VerificationError):
     """A public key that would let one person deny or block everything."""
 
 
+class UntrustedError(Error):
+    """An outside authority's word that cannot be checked, or that it did not give."""
+
+
 class KeySizeError(Error, ValueError):
     """A caller passed a key or a salt of the wrong length."""
 

@@ -31,6 +31,7 @@ class Exit(NamedTuple):
 EXITS: dict[type[errors.Error], Exit] = {
     errors.Error: Exit(UNEXPECTED, "unexpected"),
     keys_errors.KeySizeError: Exit(UNEXPECTED, "unexpected"),
+    keys_errors.UntrustedError: Exit(UNEXPECTED, "untrusted"),
     errors.UsageError: Exit(USAGE, "usage"),
     keys_errors.SharesError: Exit(USAGE, "shares"),
     keys_errors.TooFewSharesError: Exit(USAGE, "too-few-shares"),
