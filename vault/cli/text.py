@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from gettext import translation
 from itertools import pairwise
 from pathlib import Path
 
+from vault.visible import lossless, visible
+
 _catalog = translation("evault", Path(__file__).parent / "locale", fallback=True)
 _ = _catalog.gettext
 ngettext = _catalog.ngettext
 
-_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_HARMLESS = frozenset("\u200c\u200d\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u08e2")
-"""Format characters that scripts and emoji need, and that move nothing else."""
-
-
-def visible(text: str, *, lines: bool = False) -> str:
-    """A text with control, bidi, escape and other invisible characters spelt out.
-
-    Bytes of a file name that are not UTF-8 are shown as \\xNN.
-
-    Args:
-        text: What somebody wrote.
-        lines: Whether its line breaks and tabs may stay.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    keep = "\n\t" if lines else ""
-    return "".join(char if char in keep or not _tricky(char) else _spelt(char) for char in text)
-
-
-def lossless(text: str) -> str:
-    """A text for programs: bytes of a file name that are not UTF-8 spelt out, the rest as it is."""
-    try:
-        raw = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raw = text.encode("utf-8", "backslashreplace")
-    return raw.decode("utf-8", "backslashreplace")
+__all__ = ["groups", "lossless", "moment", "ngettext", "short_length", "size", "visible"]
 
 
 def size(count: int) -> str:
@@ -72,20 +47,3 @@ def short_length(ids: Iterable[str], least: int = 6) -> int:
         while one[:longest] == other[:longest] and longest < len(one):
             longest += 1
     return longest
-
-
-def _tricky(char: str) -> bool:
-    category = unicodedata.category(char)
-    return category in {"Cc", "Cs", "Zl", "Zp"} or (category == "Cf" and char not in _HARMLESS)
-
-
-def _spelt(char: str) -> str:
-    code = ord(char)
-    if char in _NAMED:
-        return _NAMED[char]
-    if 0xDC80 <= code <= 0xDCFF:
-        # How Python carries a byte of a file name that is not UTF-8.
-        return f"\\x{code - 0xDC00:02x}"
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
