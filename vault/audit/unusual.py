@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from vault.audit.access import Access
 from vault.authority import Authority
@@ -33,7 +33,9 @@ ATTEMPTS = frozenset(("release", "request"))
 
 _DAY = 86_400
 _HOUR = 3_600
-_LAST = 253_370_764_799
+LAST = 253_339_228_799
+"""The end of the year 9997: zones and steps of a chart need room before the calendar's end."""
+
 _Key = tuple[str, str]
 
 
@@ -59,8 +61,8 @@ class Thresholds:
     refusals: int = 3
 
     def local(self, time: int) -> datetime:
-        """A time (seconds since the epoch) in the zone; what is after the year 9998 is its end."""
-        return datetime.fromtimestamp(min(time, _LAST), self.zone)
+        """A time (seconds since the epoch) in the zone; what is after the year 9997 is its end."""
+        return datetime.fromtimestamp(min(time, LAST), self.zone)
 
     def usual(self, time: int) -> bool:
         """Whether a time lies in the usual hours."""
@@ -285,8 +287,7 @@ def _gaps(rows: Sequence[Access], days: int) -> Iterator[Unusual]:
             before = None
             continue
         if before is not None and row.time - before.time >= days * _DAY:
-            apart = timedelta(seconds=row.time - before.time).days
-            yield Unusual((before.index, row.index), count=apart)
+            yield Unusual((before.index, row.index), count=(row.time - before.time) // _DAY)
         before = row
 
 

@@ -20,6 +20,7 @@ LATER = {
     "denied": "vault.cli.questions:denied",
     "verify": "vault.cli.verify:verify",
     "export": "vault.cli.export:export",
+    "report": "vault.cli.report:report",
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from vault.audit.access import Access
 from vault.audit.figures import count_of
+from vault.audit.unusual import LAST
 from vault.report.facts import Facts
 from vault.report.markup import Html, name_of, tag
 
@@ -20,7 +21,6 @@ STATIC = 1000
 
 _NAMED = 3
 _SHORT = 8
-_LAST = 253_402_300_799
 COLUMNS = (
     ("entry", "Entry"),
     ("time", "Time (UTC)"),
@@ -110,7 +110,7 @@ class Entries:
         rows = [
             [
                 row.index,
-                min(row.time, _LAST),
+                min(row.time, LAST),
                 self._offset(row),
                 self.members[row.actor],
                 self.cases[row.case],
@@ -145,7 +145,7 @@ def entries_filter(indexes: Sequence[int]) -> str:
 
 
 def _moment(time: int, offset: int = 0) -> str:
-    at = datetime.fromtimestamp(min(time, _LAST) + offset, UTC)
+    at = datetime.fromtimestamp(min(time, LAST) + offset, UTC)
     return at.strftime("%Y-%m-%d %H:%M:%S")
 
 

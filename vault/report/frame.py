@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 
 from vault.audit.figures import DAY, MONTH, WEEK, Figures, Step
+from vault.audit.unusual import LAST
 from vault.report import facts
 from vault.report.charts import Shown
 from vault.report.facts import Verification
@@ -117,7 +118,7 @@ def period(figures: Figures) -> str:
 
 def date_of(time: int) -> datetime:
     """A time (seconds since the epoch) as UTC."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(time, 253_370_764_799))
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(time, LAST))
 
 
 def day_of(moment: datetime) -> str:

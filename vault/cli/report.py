@@ -1,0 +1,256 @@
+"""`evault log report`: the access log as a page to read, print and hand over."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vault.cli import times
+from vault.cli.context import Call, inside
+from vault.cli.group import PLACE, TEXT, Command
+from vault.cli.text import _
+from vault.errors import FileError, LogError, UsageError
+
+if TYPE_CHECKING:
+    from vault.audit import Access
+    from vault.audit.figures import Figures, Period
+    from vault.audit.unusual import Thresholds
+    from vault.report import Facts, Person, Verification
+    from vault.session import Session
+
+_HOURS = re.compile(r"([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])")
+_DAY = 86_400
+
+
+@click.command(
+    "report",
+    cls=Command,
+    help=_(
+        """Make a page of the access log: one file, which loads nothing and opens from a disk.
+
+        It shows the state of verification and the checkpoint to compare, what is unusual and by
+        which rule, activity, members and cases, and every entry that you may open. It never shows a
+        title, nor the words of --why. That you made it is an entry of the log.
+
+        With --outsider it is for a funder or a board: no ids, names, references or times finer than
+        a day, and small counts are blurred. It then needs --since and --until.
+        """
+    ),
+    examples=(
+        "evault log report -o report.html",
+        "evault log report -o june.html --since 2026-06-01 --until 2026-07-01",
+        "evault log report -o board.html --outsider --since 2026-01-01 --until 2026-07-01",
+        "evault log report -o night.html --hours 08-18 --zone America/Los_Angeles",
+    ),
+)
+@click.option("-o", "--output", type=PLACE, metavar="FILE", help=_("Where to write it."))
+@click.option(
+    "--since",
+    type=TEXT,
+    metavar="TIME",
+    help=_("Entries from then on: 2026-05-01 (its beginning), a moment, or 30d (before now)."),
+)
+@click.option("--until", type=TEXT, metavar="TIME", help=_("Entries before then."))
+@click.option(
+    "--hours",
+    type=TEXT,
+    default="07-20",
+    show_default=True,
+    metavar="FROM-TO",
+    help=_("The usual hours of the day; what is outside is after hours."),
+)
+@click.option(
+    "--zone",
+    type=TEXT,
+    default="UTC",
+    show_default=True,
+    metavar="ZONE",
+    help=_("The time zone of hours, days and weeks, such as America/Los_Angeles."),
+)
+@click.option("--outsider", is_flag=True, help=_("Make the page for a funder or a board."))
+@click.pass_obj
+def report(
+    call: Call,
+    output: str | None,
+    since: str | None,
+    until: str | None,
+    hours: str,
+    zone: str,
+    outsider: bool,  # noqa: FBT001 (click passes it by name)
+) -> None:
+    """Make a page of the access log."""
+    if output is None:
+        call.missing("-o", _("name the file to write, such as report.html"))
+    from vault import report as pages
+    from vault.audit.figures import figures
+    from vault.outfile import write_new
+
+    limits, path = _thresholds(hours, zone), Path(output)
+    # Before anybody types a passphrase, and before the log says that a report was taken.
+    _refuse_place(path, call.vault_folder)
+    with call.session() as session:
+        call.settle(session)
+        period = _period(since, until, session.now(), days=outsider)
+        verification, rows = _verified(session)
+        counted = figures(rows, session.replica.history, period, limits)
+        facts = _facts(session, verification, rows, counted)
+        page = pages.outsider(facts) if outsider else pages.page(facts)
+        write_new(path, iter((page,)))
+        call.out.object(
+            "report",
+            path=output,
+            outsider=outsider,
+            result=verification.state,
+            entries=counted.tally.total,
+            size=verification.size,
+            root=verification.root,
+            since=period.since,
+            until=period.until,
+        )
+        call.out.say(
+            _("{path}: {count} entries, {unusual} findings"),
+            path=output,
+            count=counted.tally.total,
+            unusual=sum(len(rule.found) for rule in counted.rules),
+        )
+    if verification.state == "invalid":
+        raise LogError(
+            _("the log is not as it must be; the report says so on top"),
+            _("see `evault log verify`"),
+        )
+
+
+def _refuse_place(path: Path, vault: Path) -> None:
+    """Refuse to write where something is, or into the vault itself.
+
+    Raises:
+        FileError: It is such a place.
+    """
+    if inside(path, vault):
+        raise FileError(
+            _("{path} is in the vault's own folder").format(path=path),
+            _("choose another place with -o: what can be read does not belong there"),
+        )
+    if os.path.lexists(path):
+        raise FileError(
+            _("{path} exists already").format(path=path), _("choose another place with -o")
+        )
+
+
+def _thresholds(hours: str, zone: str) -> Thresholds:
+    """What counts as unusual.
+
+    Raises:
+        UsageError: The hours or the zone are none.
+    """
+    from vault.audit.unusual import Thresholds
+
+    found = _HOURS.fullmatch(hours)
+    if found is None or int(found[1]) == int(found[2]) % 24:
+        raise UsageError(_("{text!r} are no hours").format(text=hours), _("for instance 07-20"))
+    return Thresholds((int(found[1]), int(found[2]) % 24 or 24), _zone(zone), zone)
+
+
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo
+
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    # A name that is none leads to a folder, or out of the zones' folder, or to no zone.
+    except (OSError, ValueError, LookupError):
+        raise UsageError(
+            _("{text!r} is no time zone that this machine knows").format(text=name),
+            _("for instance America/Los_Angeles or UTC"),
+        ) from None
+
+
+def _period(since: str | None, until: str | None, now: int, *, days: bool) -> Period:
+    """The period that is meant.
+
+    Raises:
+        UsageError: It is none; or whole days are asked for and not both of its ends are days.
+    """
+    from vault.audit.figures import Period
+
+    ends = [None if text is None else times.moment_of(text, now) for text in (since, until)]
+    if days and any(end is None or end % _DAY for end in ends):
+        raise UsageError(
+            _("a report for outsiders has a period of whole days (UTC)"),
+            _("give both, for instance --since 2026-01-01 --until 2026-07-01"),
+        )
+    first, last = ends
+    if first is not None and last is not None and first >= last:
+        raise UsageError(_("the period ends before it begins"))
+    return Period(first, last)
+
+
+def _verified(session: Session) -> tuple[Verification, list[Access]]:
+    """The state of verification, and the entries as of then."""
+    from vault.note import ACCESS
+    from vault.report import Verification
+
+    verified, problems = session.verify()
+    (access,) = (found for found in verified if found.log == ACCESS)
+    rows = [row for row in session.log() if row.index < access.size]
+    return (
+        Verification(
+            state="invalid" if problems else "valid",
+            reasons=tuple(
+                f"entry {problem.index} of the {problem.log} log: {problem.reason}"
+                for problem in problems
+            ),
+            size=access.size,
+            root=access.root,
+            keys=tuple(
+                f"{key.name}+{key.key_id.hex()}" for key in session.authority.gate_verifiers(ACCESS)
+            ),
+            opened=access.opened,
+        ),
+        rows,
+    )
+
+
+def _facts(
+    session: Session, verification: Verification, rows: list[Access], counted: Figures
+) -> Facts:
+    """All that the page shows."""
+    from vault.gate import LEVEL
+    from vault.report import Facts
+
+    inside = set(counted.entries)
+    levels = [
+        row.notes[1].body["level"] for row in rows if row.notes is not None and row.index in inside
+    ]
+    people = _people(session)
+    return Facts(
+        verification=verification,
+        level=min(levels, default=LEVEL),
+        figures=counted,
+        rows=rows,
+        people=people,
+        refs={case.id: case.ref for case in session.authority.cases.values() if case.ref},
+        made=session.now(),
+        made_by=people[session.member.id],
+    )
+
+
+def _people(session: Session) -> dict[str, Person]:
+    """Everybody who is or was a member."""
+    from vault.report import Person
+
+    authority, at = session.authority, session.now()
+    found = {}
+    for member in (*authority.former_members.values(), *authority.members.values()):
+        standing = "suspended" if member.suspended(at) else ""
+        if member.id not in authority.members:
+            standing = "former"
+        roles = ("recovery identity",) if member.shares else tuple(sorted(member.roles))
+        found[member.id] = Person(member.name, roles, standing)
+    return found
