@@ -19,6 +19,8 @@ DAY, WEEK, MONTH, YEAR = "day", "week", "month", "year"
 _WIDEST = {DAY: 62, WEEK: 732, MONTH: 3_660}
 """How many days a chart in steps of a day, a week or a month may cover."""
 _FULL = 200
+_COUNTING = frozenset(("deposit", "re-encrypt"))
+"""The acts whose note says how many records they bring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +194,8 @@ def tally(rows: Iterable[Access]) -> Tally:
 
 def count_of(row: Access) -> int:
     """How many records an entry concerns; what a deposit brought in is counted by its note."""
-    if row.kind == "deposit" and row.notes is not None:
-        count = row.notes[0].body["count"]
-        return count if isinstance(count, int) else 0
+    if row.kind in _COUNTING:
+        return row.count or 0
     return len(row.records)
 
 

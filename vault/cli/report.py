@@ -17,7 +17,7 @@ from vault.cli.text import _
 from vault.errors import FileError, LogError, UsageError
 
 if TYPE_CHECKING:
-    from vault.audit import Access
+    from vault.audit import Access, Audit
     from vault.audit.figures import Figures, Period
     from vault.audit.unusual import Thresholds
     from vault.report import Facts, Person, Verification
@@ -96,10 +96,14 @@ def report(
     with call.session() as session:
         call.settle(session)
         period = _period(since, until, session.now(), days=outsider)
-        verification, rows = _verified(session)
+        audit = session.audit()
+        verification, rows = _verification(session, audit), list(audit.entries())
         counted = figures(rows, session.replica.history, period, limits)
         facts = _facts(session, verification, rows, counted)
         page = pages.outsider(facts) if outsider else pages.page(facts)
+        # Nothing leaves the vault before the log says so.
+        form = "outsider" if outsider else "report"
+        session.export(form, verification.size, counted.tally.total)
         write_new(path, iter((page,)))
         call.out.object(
             "report",
@@ -191,29 +195,31 @@ def _period(since: str | None, until: str | None, now: int, *, days: bool) -> Pe
     return Period(first, last)
 
 
-def _verified(session: Session) -> tuple[Verification, list[Access]]:
-    """The state of verification, and the entries as of then."""
+def _verification(session: Session, audit: Audit) -> Verification:
+    """The state of verification, as the page shows it."""
+    from vault.audit.findings import INVALID, UNCHECKED, VALID
     from vault.note import ACCESS
     from vault.report import Verification
 
-    verified, problems = session.verify()
-    (access,) = (found for found in verified if found.log == ACCESS)
-    rows = [row for row in session.log() if row.index < access.size]
-    return (
-        Verification(
-            state="invalid" if problems else "valid",
-            reasons=tuple(
-                f"entry {problem.index} of the {problem.log} log: {problem.reason}"
-                for problem in problems
-            ),
-            size=access.size,
-            root=access.root,
-            keys=tuple(
-                f"{key.name}+{key.key_id.hex()}" for key in session.authority.gate_verifiers(ACCESS)
-            ),
-            opened=access.opened,
+    wrong = [
+        f"entry {problem.index} of the {problem.log} log: {problem.reason}"
+        for problem in audit.problems
+    ]
+    left = [step.about for step in audit.steps if step.result == UNCHECKED]
+    (access,) = (found for found in audit.logs if found.log == ACCESS)
+    keys = session.authority.gate_verifiers(ACCESS)
+    return Verification(
+        state=INVALID if wrong else UNCHECKED if left else VALID,
+        reasons=(*wrong, *left),
+        size=access.size,
+        root=access.root,
+        keys=tuple(f"{key.name}+{key.key_id.hex()}" for key in keys),
+        opened=access.opened,
+        steps=tuple((step.result, step.about) for step in audit.steps),
+        notices=tuple(
+            f"entry {notice.index} of the {notice.log} log: {notice.reason}"
+            for notice in audit.notices
         ),
-        rows,
     )
 
 
@@ -225,9 +231,7 @@ def _facts(
     from vault.report import Facts
 
     inside = set(counted.entries)
-    levels = [
-        row.notes[1].body["level"] for row in rows if row.notes is not None and row.index in inside
-    ]
+    levels = [row.level for row in rows if row.index in inside]
     people = _people(session)
     return Facts(
         verification=verification,

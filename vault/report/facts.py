@@ -22,6 +22,8 @@ class Verification:
         root: Its root, in hex.
         keys: The names and key ids of the gate's keys, as C2SP verifier keys begin.
         opened: How many entries could be opened and were judged again.
+        steps: What was done, in order: its result and one line.
+        notices: One line each: what is allowed, and should be looked at.
     """
 
     state: str
@@ -30,6 +32,8 @@ class Verification:
     root: str
     keys: tuple[str, ...]
     opened: int
+    steps: tuple[tuple[str, str], ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

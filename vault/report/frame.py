@@ -18,7 +18,11 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 STATES = {
     facts.VALID: ("✓", "Valid", "Everything that was checked is as an honest gate makes it."),
     facts.INVALID: ("✕", "Not valid", "Something is not as an honest gate makes it: see below."),
-    facts.NOT_CHECKED: ("?", "Not checked", "Something could not be checked: see below."),
+    facts.NOT_CHECKED: (
+        "?",
+        "Not checked",
+        "Nothing is wrong with what could be checked; not everything could.",
+    ),
 }
 LEVELS = {
     0: (

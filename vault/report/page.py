@@ -121,6 +121,11 @@ def _verification(facts: Facts) -> Html:
         ),
         ("Gate's keys", together(tag("code", key, class_="key") for key in found.keys)),
     ]
+    if found.notices:
+        rows.append(("To look at", tag("ul", (tag("li", one) for one in found.notices))))
+    if found.steps:
+        steps = (tag("li", tag("strong", result), ": ", about) for result, about in found.steps)
+        rows.append(("Steps", tag("ol", steps)))
     return together(
         state(found, found.reasons),
         tag(
