@@ -14,6 +14,7 @@ import base64
 import json
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from keys.derive import Label, digest, expand
 from keys.errors import KeySizeError, MalformedError, SignatureError
@@ -57,7 +58,13 @@ class Contact:
     @property
     def verifiers(self) -> list[VerifierKey]:
         """The keys of this device's notes: Ed25519, then ML-DSA-44."""
-        return note_keys(self.device, self.ed25519, self.ml_dsa_44)
+        return list(_verifiers(self.device, self.ed25519, self.ml_dsa_44))
+
+
+@lru_cache(maxsize=4096)
+def _verifiers(device: str, ed25519: bytes, ml_dsa_44: bytes) -> tuple[VerifierKey, ...]:
+    # Whoever verifies a log asks for the same few again and again.
+    return tuple(note_keys(device, ed25519, ml_dsa_44))
 
 
 class Identity:

@@ -173,6 +173,14 @@ def main() -> None:
             least = floor(auditor, asked.entries)
             line(f"floor, {asked.entries} entries", least)
             line("verify from the start", timed(auditor.verify), least)
+            least = floor(auditor, asked.entries)
+            line(f"floor again, {asked.entries} entries", least)
+            line("verify from the start again", timed(auditor.verify), least)
+        for new in (0, 100, 1000, 10_000):
+            with Session.open(root / "vault", ana, root / "ana") as session:
+                append(session, case, ana, new, session.now() + asked.entries)
+            with Session.open(root / "vault", aud, root / "aud") as auditor:
+                line(f"verify {new} that are new", timed(auditor.audit))
 
 
 if __name__ == "__main__":

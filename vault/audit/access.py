@@ -201,12 +201,10 @@ def accesses(replica: Replica, reads: Reads, start: int = 0) -> Iterator[Access]
 
 def opened(replica: Replica, examiner: Examiner, index: int, found: Examined) -> Access:
     """An entry that was examined, with its notes and its reason."""
-    if found.actor is None or found.gate is None:
+    if found.pair is None:
         return Access(index, found.note_id, opened=False, problem=found.problem)
-    known = of_row(
-        replica.authority, index, found.note_id, row(found.actor, found.gate), found.problem
-    )
-    return replace(known, notes=(found.actor, found.gate), why=words(examiner.details(found)))
+    known = of_row(replica.authority, index, found.note_id, row(*found.pair), found.problem)
+    return replace(known, notes=found.pair, why=words(examiner.details(found)))
 
 
 @dataclass(frozen=True, slots=True)

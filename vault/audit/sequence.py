@@ -63,18 +63,19 @@ class Seen(NamedTuple):
 def seen(found: Examined) -> Seen:
     """An examined entry for `Sequence.take`."""
     problem = None if found.problem is None else words(found.problem)
-    if found.actor is None or found.gate is None:
+    if found.pair is None:
         return Seen(found.leaf, found.note_id, problem, None, None, None)
-    body, row = found.actor.body, row_of(found.actor, found.gate)
+    actor, gate = found.pair
+    body, row = actor.body, row_of(actor, gate)
     access = body["seen"]["access"]
     facts = (
-        found.gate.body["access"]["root"],
+        gate.body["access"]["root"],
         access["size"],
         access["root"],
         body["seen"]["authority"]["size"],
     )
     needed = row[0] in _NEEDED or (row[0] == "release" and row[16] is not None)
-    signed = found.actor.signed if needed else None
+    signed = actor.signed if needed else None
     return Seen(found.leaf, found.note_id, problem, row, facts, signed)
 
 
