@@ -21,7 +21,7 @@ from typing import Any
 
 from keys import keyfile
 from keys.derive import Label, lp, parse_lp
-from keys.errors import WrongPassphraseError
+from keys.errors import SignatureError, WrongPassphraseError
 from keys.identity import SEED_SIZE, Identity
 from keys.keyfile import Argon2
 from keys.seal import check_public
@@ -233,10 +233,20 @@ def parse(data: bytes) -> TicketFile:
         raw = b""
     if not raw or base64.b64encode(raw).decode() != lines:
         raise MalformedError("a ticket is damaged", "ask for it again")
-    label, terms, secret = parse_lp(raw, 3)
-    if label != Label.TICKET.value:
-        raise MalformedError("a ticket of a version that is not supported", "use a newer evault")
-    found = TicketFile(parse_terms(terms), secret)
+    try:
+        label, terms, secret = parse_lp(raw, 3)
+        if label != Label.TICKET.value:
+            raise MalformedError("another label")  # noqa: TRY301 - one refusal for all of it
+        found = TicketFile(parse_terms(terms), secret)
+    except MalformedError:
+        raise MalformedError(
+            "a ticket is damaged, or of a newer version", "ask for it again, or use a newer evault"
+        ) from None
+    except SignatureError:
+        raise SignatureError(
+            "a ticket is not as its gate signed it",
+            "do not use it: ask for it again, and compare its fingerprint in person",
+        ) from None
     if found.locked:
         keyfile.cost_of(secret)
     return found

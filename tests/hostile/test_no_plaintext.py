@@ -17,7 +17,9 @@ from vault_kit import NAMES, TITLE, World, identity, make
 
 from keys import keyfile
 from keys.identity import Identity
+from vault.collect import collect
 from vault.deposit import Description
+from vault.ticket import parse
 
 EVIDENCE = "Instigators go first, said the man in the grey van."
 FILE = "testimonio de Rosa Ejemplo ñ.txt"
@@ -126,6 +128,37 @@ def test_nothing_of_years_stands_on_the_disk(tmp_path: Path) -> None:
     words = ["A golden case", "a golden reason", "a golden destruction", "preparation", "invented"]
     assert len(devices) == 6
     assert found(tmp_path / "vault", [*devices, *words]) == set()
+
+
+def test_a_collectors_files_name_nobody(tmp_path: Path) -> None:
+    """A seized collector's device has a ticket and parcels, and in them nobody's name, device or
+    words, no file's name and no title, also where the ticket's text is decoded; and when a parcel
+    was brought in the vault names neither the ticket nor its issuer."""
+    world = make(tmp_path)
+    field = tmp_path / "field"
+    field.mkdir()
+    source = tmp_path / FILE
+    source.write_text(EVIDENCE * 50)
+    with world.session("ana") as ana:
+        issued = ana.tickets.issue(world.case, ana.now() + DAY)
+    ticket = parse(issued.file)
+    said = Description(LABEL, {"source": {"basis": "stated", "value": SOURCE}})
+    (stored,) = collect(
+        ticket.terms, ticket.unlock(), [source], field / "p", said, clock=world.clock
+    )
+    source.unlink()
+    (field / "t").write_bytes(issued.file)
+    armour = b"".join(issued.file.split(b"-----")[2].split())
+    (field / "decoded").write_bytes(base64.b64decode(armour))
+    people = [*NAMES.values(), *(identity(name).device for name in NAMES)]
+    secrets = [EVIDENCE, FILE, SOURCE, LABEL, TITLE, "2026-014", *people, str(tmp_path)]
+    assert found(field, secrets) == set()
+    # The control: what a ticket does have is found by the same search.
+    assert found(field, [world.case, ticket.terms.ticket]) == {world.case, ticket.terms.ticket}
+    with world.session("carla") as carla:
+        carla.tickets.accept(field / "p")
+    ids = [ticket.terms.ticket, stored.record, stored.deposit, world.case]
+    assert found(world.path, [*secrets, *ids]) == set()
 
 
 PLANTS = {

@@ -59,6 +59,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "asks_for": st.sampled_from([*note.DISPOSITIONS, "destroy"]),
     "before_root": hashes,
     "form": st.sampled_from(FORMS),
+    "size": integers,
     "cases": st.lists(id_texts, min_size=1, max_size=3),
     "expires": integers,
     "lost": seen,
