@@ -56,6 +56,7 @@ from vault.errors import (
     as_damage,
 )
 from vault.gate import LEVEL, Clock, found, gate_note
+from vault.heads import Heads
 from vault.intake import Source
 from vault.keyring import Keyring
 from vault.local import Local
@@ -131,6 +132,7 @@ class Session:
         self.grants = Grants(self._client)
         self.requests = Requests(self._client)
         self.tickets = Tickets(self._client)
+        self.heads = Heads(self._client)
         self._deposits = Deposits(replica)
 
     # --- beginning ------------------------------------------------------------------------------

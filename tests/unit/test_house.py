@@ -66,6 +66,7 @@ FLOORS = {
     "vault.audit": 10,
     "vault.report": 11,
     "vault.proposals": 10,
+    "vault.heads": 11,
     "vault.people": 11,
     "vault.casework": 11,
     "vault.requests": 11,

@@ -83,6 +83,16 @@ class Examiner:
         numbered = zip(entries, opened, strict=True)
         return [self._verified(index, found) for (index, _), found in numbered]
 
+    def both(self, raw: bytes) -> tuple[bytes, bytes] | None:
+        """Salt and body of an entry's first compartment, for whoever shows it to others; None if
+        this identity does not open it.
+
+        Raises:
+            VerificationError: What is inside does not fit the commitment.
+        """
+        key = self._key(_parsed(raw))
+        return None if key is None else entry.open_both(self._origin, key.compartment, key.key)
+
     def details(self, found: Examined) -> bytes | None:
         """The details of an examined entry, if there are any and this identity opens them."""
         case = found.pair[0].body.get("case") if found.pair is not None else None

@@ -31,6 +31,7 @@ DAILY = {
     "collect": "vault.cli.collect:collect",
     "accept": "vault.cli.collect:accept",
     "check": "vault.cli.check:check",
+    "verify-proof": "vault.cli.proofs:verify_proof",
     "demo": "vault.cli.demo:demo",
 }
 NOUNS = {

@@ -21,6 +21,9 @@ LATER = {
     "verify": "vault.cli.verify:verify",
     "export": "vault.cli.export:export",
     "report": "vault.cli.report:report",
+    "checkpoint": "vault.cli.heads:checkpoint",
+    "keep": "vault.cli.heads:keep",
+    "disclose": "vault.cli.proofs:disclose",
 }
 
 

@@ -49,6 +49,8 @@ def status(call: Call) -> None:
             roles=roles,
             level=LEVEL,
             vault=session.authority.vault,
+            vkeys=[key.encode() for key in session.heads.keys(ACCESS)],
+            authority_vkeys=[key.encode() for key in session.heads.keys(AUTHORITY)],
             **invitation(session),
             members=len(session.authority.members),
             cases=len(session.authority.cases),

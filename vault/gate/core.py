@@ -201,11 +201,11 @@ class Gate:
 
     # --- what comes back from outside -------------------------------------------------------------
 
-    def keep_cosigned(self, signed: bytes) -> None:
+    def keep_cosigned(self, signed: bytes) -> tuple[str, Position]:
         """Keep a cosigned checkpoint of this vault. See `vault.gate.heads`."""
         with self.store.write() as writes:
             self.replica.catch_up(writes)
-            heads.keep_cosigned(writes, self.replica, signed)
+            return heads.keep_cosigned(writes, self.replica, signed)
 
     def keep_timestamp(self, signed: bytes, token: bytes) -> None:
         """Keep a time-stamp over a checkpoint of this vault. See `vault.gate.heads`."""

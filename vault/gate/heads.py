@@ -23,19 +23,22 @@ from vault.errors import (
 )
 from vault.log import checkpoint, merkle, proof
 from vault.log.checkpoint import Checkpoint
-from vault.model import GATE
+from vault.model import GATE, Position
 from vault.note import LOGS
 from vault.replica import Replica, stored_frontier
 from vault.store import MAX_NOTE, MAX_TOKEN, Reads, Writes
 
 
-def keep_cosigned(writes: Writes, replica: Replica, signed: bytes) -> None:
+def keep_cosigned(writes: Writes, replica: Replica, signed: bytes) -> tuple[str, Position]:
     """Keep a cosigned checkpoint; its lines are added to those that are kept of this size.
 
     Args:
         writes: The transaction.
         replica: A view that has caught up with it.
         signed: The checkpoint with its cosignature lines.
+
+    Returns:
+        Which log it is of, and what it says.
 
     Raises:
         MalformedError: It is no checkpoint, or too long.
@@ -45,6 +48,7 @@ def keep_cosigned(writes: Writes, replica: Replica, signed: bytes) -> None:
         raise MalformedError("a checkpoint is too long to be kept")
     log, head = own_head(writes, replica, signed)
     writes.keep_cosigned(log, head.size, merged(signed, writes.cosigned_at(log, head.size)))
+    return log, Position(head.size, head.root.hex())
 
 
 def keep_timestamp(writes: Writes, replica: Replica, signed: bytes, token: bytes) -> None:

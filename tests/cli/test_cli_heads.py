@@ -1,0 +1,172 @@
+"""Heads of the logs leave the vault as notes that other people's tools open."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from keys.signing import VerifierKey, parse_checkpoint, verify_note
+
+if TYPE_CHECKING:
+    from cli_kit import World
+
+PROGRAM = Path(__file__).parents[1] / "vectors" / "note.go"
+LIBRARY = Path("/usr/share/gocode/src/golang.org/x/mod/sumdb/note")
+
+
+def vkeys(world: World, name: str = "vkeys") -> list[str]:
+    """What `status` says of the keys of a log."""
+    (found,) = (one[name] for one in world.json("pia", "status") if one["type"] == "status")
+    return list(found)
+
+
+@cache
+def outside_tool() -> Path:
+    """Go's own reader of signed notes, built from Debian's packages; unmodified."""
+    missing = [
+        what
+        for what, there in (("golang-go", shutil.which("go")), (str(LIBRARY), LIBRARY.is_dir()))
+        if not there
+    ]
+    if missing:
+        words = f"NOT CHECKED by another tool: {', '.join(missing)} is missing; see .ci/packages"
+        if os.environ.get("EVAULT_CI"):
+            pytest.fail(words)
+        pytest.skip(words)
+    import tempfile
+
+    place = Path(tempfile.mkdtemp(prefix="evault-go-"))
+    env = {
+        **os.environ,
+        "GO111MODULE": "off",
+        "GOFLAGS": "-mod=mod",
+        "GOPATH": "/usr/share/gocode",
+        "GOCACHE": str(Path(tempfile.gettempdir()) / "evault-go-cache"),
+        "CGO_ENABLED": "0",
+    }
+    subprocess.run(["go", "build", "-o", place / "note", PROGRAM], env=env, check=True, cwd=place)
+    return place / "note"
+
+
+def opened(note: bytes, key: str) -> subprocess.CompletedProcess[bytes]:
+    """Let the outside tool open a note under one key."""
+    return subprocess.run([outside_tool(), key], input=note, capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("log", ["access", "authority"])
+def test_the_head_is_printed_bare(world: World, log: str) -> None:
+    """Nothing but the note, also with --json; both keys of `status` verify it."""
+    printed = world("pia", "log", "checkpoint", "--log", log).raw
+    assert printed == world("pia", "--json", "log", "checkpoint", "--log", log).raw
+    keys = [
+        VerifierKey.parse(key) for key in vkeys(world, {"access": "vkeys"}.get(log, f"{log}_vkeys"))
+    ]
+    assert [key.kind for key in keys] == [b"\x01", b"\x06"]
+    said = parse_checkpoint(verify_note(printed, keys))
+    assert said.origin == keys[0].name
+    assert said.origin.endswith("/" + log)
+
+
+def test_a_file_takes_it_too(world: World) -> None:
+    """-o writes the same bytes, and never over something."""
+    place = world.root / "head.txt"
+    world("pia", "log", "checkpoint", "-o", place)
+    assert place.read_bytes() == world("pia", "log", "checkpoint").raw
+    world("pia", "log", "checkpoint", "-o", place, code=15)
+
+
+def test_a_tool_that_is_not_ours_verifies_it(world: World) -> None:
+    """Go's sumdb/note, unmodified, opens the note under the Ed25519 key of `status`."""
+    note = world("pia", "log", "checkpoint").raw
+    done = opened(note, vkeys(world)[0])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == note[: note.index(b"\n\n") + 1]
+    assert done.stderr == b"1 verified 1 not known\n"
+
+
+def test_a_tool_that_is_not_ours_refuses_what_was_changed(world: World) -> None:
+    """Another size, another root, another signature, another key."""
+    note, key = world("pia", "log", "checkpoint").raw, vkeys(world)[0]
+    lines = note.split(b"\n")
+    for at in (1, 2):
+        changed = [*lines]
+        first = changed[at][:1]
+        changed[at] = (b"7" if first != b"7" else b"8") + changed[at][1:]
+        assert opened(b"\n".join(changed), key).returncode == 1
+    at = note.index(b"\n\n") + 120
+    assert opened(note[:at] + bytes([note[at] ^ 1]) + note[at + 1 :], key).returncode == 1
+    assert opened(note, vkeys(world, "authority_vkeys")[0]).returncode == 1
+
+
+def test_a_disclosed_entry_is_checked_without_the_vault(world: World) -> None:
+    """By somebody without a vault or an identity; and that it was disclosed is in the log."""
+    world(
+        "ana", "get", world.records["carta.txt"], "-o", "-", "--purpose", "hearing", "--why", "x y"
+    )
+    number = next(one["index"] for one in world.log() if one["kind"] == "release")
+    place, stranger = world.root / "entry.tlog-proof", {"EVAULT_VAULT": "", "EVAULT_PASSPHRASE": ""}
+    result = world("pia", "log", "disclose", number, "-o", place)
+    assert "the ids of the member, the case and the records" in result.err
+    last = world.log()[-1]
+    assert (last["kind"], last["actor"]) == ("export", world.members["pia"])
+    keys = world.root / "keys.txt"
+    keys.write_text("\n".join(vkeys(world)) + "\n")
+    (found,) = world.json("nobody", "verify-proof", place, "--key", keys, **stranger)
+    assert (found["type"], found["valid"], found["index"]) == ("proof", True, number)
+    assert found["size"] == last["index"] + 1
+    assert (found["kind"], found["purpose"], found["outcome"]) == ("release", "hearing", "released")
+    assert found["records"] == [world.records["carta.txt"]]
+    assert found["log_keys_checked"] == 2
+    one = world("nobody", "verify-proof", place, "--key", vkeys(world)[0], **stranger)
+    assert "1 of the log's two keys was checked" in one.out
+    assert "Not proved: who did it" in one.out
+    contact = world.root / "ana.contact"
+    contact.write_bytes(world("ana", "identity", "contact").raw)
+    (proved,) = world.json(
+        "nobody", "verify-proof", place, "--key", keys, "--contact", contact, **stranger
+    )
+    assert proved["actor_verified"]
+
+
+def test_what_does_not_hold_has_its_exit_code(world: World) -> None:
+    """21 for what is proved bad, 23 for what is no proof, 2 without a key; and never `valid`."""
+    place, bad = world.root / "p", world.root / "bad"
+    world("pia", "log", "disclose", 0, "-o", place)
+    key, other = vkeys(world)[0], vkeys(world, "authority_vkeys")[0]
+    data = place.read_bytes()
+    bad.write_bytes(data.replace(b"index 0\n", b"index 1\n"))
+    for argv in (
+        (bad, "--key", key),
+        (place, "--key", other),
+        (place, "--key", key, "--key", other),
+    ):
+        result = world("nobody", "--json", "verify-proof", *argv, code=21)
+        assert [one["valid"] for one in result.objects] == [False]
+    bad.write_bytes(data[:200])
+    for path in (bad, world.vault / "vault.db"):
+        assert world("nobody", "--json", "verify-proof", path, "--key", key, code=23).raw == b""
+    assert world("nobody", "--json", "verify-proof", place, code=2).raw == b""
+    assert world("nobody", "verify-proof", place, "--key", "a+b+c", code=2).raw == b""
+    world("pia", "log", "disclose", 99, "-o", world.root / "q", code=13)
+    world("carla", "log", "disclose", 0, "-o", world.root / "q", code=30)
+    assert not (world.root / "q").exists()
+
+
+def test_checking_a_proof_needs_no_database(world: World) -> None:
+    """It loads no store, so it starts at once and runs where there is none."""
+    place = world.root / "p"
+    world("pia", "log", "disclose", 0, "-o", place)
+    program = (
+        "import sys; from vault.cli import main; "
+        f"code = main(['verify-proof', {str(place)!r}, '--key', {vkeys(world)[0]!r}]); "
+        "assert code == 0, code; "
+        "assert not {'sqlalchemy', 'vault.store', 'vault.session'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
