@@ -53,6 +53,11 @@ def export(call: Call, /, form: str, output: str, **given: Any) -> None:
             _("{path} is in the vault's own folder").format(path=target),
             _("choose another place with -o: plaintext does not belong there"),
         )
+    if not target.parent.is_dir():
+        raise FileError(
+            _("there is no folder {path}").format(path=target.parent),
+            _("make it first, or choose another place with -o"),
+        )
     for path in (target, beside):
         if path.exists() or path.is_symlink():
             raise FileError(
