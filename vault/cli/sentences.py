@@ -130,7 +130,8 @@ class Sentences:
         said = _("On {day} at {time} UTC {who} {did}").format(
             day=day(access.time),
             time=clock(access.time),
-            who=self.member(access.actor) + (f" ({', '.join(roles)})" if roles else ""),
+            who=(access.actor_name or self.member(access.actor))
+            + (f" ({', '.join(roles)})" if roles else ""),
             did=self._did(access, words),
         )
         if refused:
