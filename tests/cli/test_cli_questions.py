@@ -302,6 +302,36 @@ def test_an_export_that_was_tampered_with_is_noticed(pia: Asker, tmp_path: Path)
             check({**proved, **changed}, iter(rows))
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_export_is_checked_without_the_vault(pia: Asker, tmp_path: Path, form: str) -> None:
+    """With the log's keys alone: 0 if it holds, 21 if not, 23 if it is none."""
+    (status,) = run(pia._env, "--json", "status").objects
+    keys = [word for key in status["vkeys"] for word in ("--key", key)]
+    target = tmp_path / f"out.{form}"
+    pia("export", "--format", form, "-o", target, "--kind", "deposit")
+
+    def checked(*words: object) -> tuple[int, list[Row]]:
+        result = run({}, "--json", "verify-proof", target, *words)
+        return result.code, result.objects
+
+    code, (found,) = checked(*keys)
+    assert (code, found["type"], found["valid"]) == (0, "proof", True)
+    assert found["rows"] < found["size"]
+    others = ["--key", status["authority_vkeys"][0]]
+    assert checked(*others)[0] == 21
+    data = target.read_bytes()
+    lines = data.splitlines(keepends=True)
+    target.write_bytes(b"".join(lines[:-1]))
+    code, (found,) = checked(*keys)
+    assert (code, found["valid"]) == (21, False)
+    target.write_bytes(b"neither\nthis\n")
+    assert checked(*keys)[0] == 23
+    target.write_bytes(data)
+    proof = tmp_path / f"out.{form}.proof"
+    proof.write_text("[]")
+    assert checked(*keys)[0] == 23
+
+
 def test_no_cell_of_a_spreadsheet_is_a_formula(pia: Asker, tmp_path: Path) -> None:
     """Nor holds a control, escape or bidi character: names and references are somebody's."""
     target = tmp_path / "out.csv"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vault.cli import exported
 from vault.cli.context import Call
 from vault.cli.group import PLACE, TEXT, Command
 from vault.cli.heads import give, take
@@ -57,7 +58,8 @@ def disclose(call: Call, *, number: int, output: str) -> None:
     help=_(
         """Check a file that proves something of a vault's log, without the vault.
 
-        A disclosed entry of `evault log disclose`, or two heads that contradict each other. --key
+        A disclosed entry of `evault log disclose`, two heads that contradict each other, or an
+        export of `evault log export`, which has its FILE.proof beside it. --key
         takes a key of the log, or of a cosigner, or a file with several: get them from the vault's
         people by another way than the file; every one must have signed.
 
@@ -86,8 +88,11 @@ def verify_proof(
     """Check a file that proves something of a vault's log."""
     from vault import disclosed
 
-    data = take(call, file)
     wanted = verifier_keys(call, keys)
+    if exported.beside(file) is not None:
+        exported.verify(call, file, wanted)
+        return
+    data = take(call, file)
     people = [_contact(call, path) for path in contacts]
     try:
         found = disclosed.verify(data, wanted, people)
