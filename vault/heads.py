@@ -6,15 +6,32 @@ different logs to different people; a cosigner signs that the log only ever grew
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from keys.identity import Identity
 from keys.signing import VerifierKey
-from vault import disclosed, note
+from vault import cosigner, disclosed, note
 from vault.audit.examine import Examiner
 from vault.client import Client
-from vault.errors import DeniedError, LogError, NotFoundError, UsageError
-from vault.log import merkle, proof
+from vault.conflicts import Conflict
+from vault.conflicts import verify as verify_conflict
+from vault.errors import (
+    DeniedError,
+    LogError,
+    NotFoundError,
+    UsageError,
+    VerificationError,
+    as_damage,
+)
+from vault.local import Local
+from vault.log import checkpoint, merkle, proof
 from vault.log.outside import Proof, Request
-from vault.model import Position
+from vault.model import GATE, Position
 from vault.note import ACCESS
+from vault.replica import Replica
+from vault.store import Reads, Store
 
 
 class Heads:
@@ -119,3 +136,89 @@ class Heads:
             )
         actor, _gate = note.parse_pair(both[1])
         return actor.body.get("case"), raw, *both
+
+
+@dataclass(frozen=True, slots=True)
+class KeptConflict:
+    """Two heads that somebody has kept.
+
+    Args:
+        origin: Which log.
+        sizes: Of both heads, the smaller first.
+        proved: Whether they contradict each other for anybody who has the text.
+        text: For `vault.conflicts.verify`.
+    """
+
+    origin: str
+    sizes: tuple[int, int]
+    proved: bool
+    text: bytes
+
+
+def kept_conflicts(path: Path | None, identity: Identity, home: Path) -> list[KeptConflict]:
+    """The heads that contradicted each other, of a vault and of the logs that somebody cosigns.
+
+    Works also while the vault is refused because of them.
+
+    Args:
+        path: The vault's folder, or None.
+        identity: Whose local state.
+        home: The folder for local state.
+
+    Raises:
+        UnknownVaultError, MalformedError, VerificationError: The local state, or the vault's last
+            head, cannot be read.
+    """
+    found = [] if path is None else _of_vault(path, identity, home)
+    return [_judged(one) for one in (*found, *cosigner.conflicts(home, identity))]
+
+
+def _of_vault(path: Path, identity: Identity, home: Path) -> list[Conflict]:
+    store = Store(path)
+    try:
+        with store.read() as reads, as_damage():
+            origin = checkpoint.peek(reads.head(ACCESS)).origin
+            vault = origin.removeprefix("evault/").removesuffix("/access")
+            local = Local(home, identity, vault)
+            pins = local.pins()
+            replica = Replica(identity, local, vault, pins.fingerprint, pins.heads)
+            found = []
+            for heads in local.proofs():
+                one, two = sorted(heads, key=lambda head: checkpoint.peek(head).size)
+                # Whoever accepted an older copy has kept what they had seen of both logs.
+                if checkpoint.peek(one).origin == checkpoint.peek(two).origin:
+                    found.append(_with_proof(reads, replica, one, two))
+            return found
+    finally:
+        store.close()
+
+
+def _with_proof(reads: Reads, replica: Replica, one: bytes, two: bytes) -> Conflict:
+    small, large = checkpoint.peek(one), checkpoint.peek(two)
+    log = small.origin.rpartition("/")[2]
+    epochs = replica.authority.groups[GATE] if replica.history else ()
+    signing = [epoch.signing for epoch in epochs if epoch.signing is not None]
+    keys = tuple(key for pair in signing for key in checkpoint.verifiers(small.origin, *pair))
+    root: bytes | None = None
+    path: tuple[bytes, ...] = ()
+    if 0 < small.size < large.size:
+        # The vault may still show the other history; if it does not, the heads alone are left.
+        with suppress(VerificationError):
+            nodes = [reads.node(log, *at) for at in merkle.frontier_nodes(small.size)]
+            before = merkle.Frontier(small.size, nodes).root()
+            hashes = proof.consistency(small.size, large.size, lambda *at: reads.node(log, *at))
+            merkle.verify_consistency(small.size, large.size, before, large.root, hashes)
+            root, path = before, tuple(hashes)
+    return Conflict(keys, one, two, root, path)
+
+
+def _judged(one: Conflict) -> KeptConflict:
+    sizes = [checkpoint.peek(head).size for head in (one.smaller, one.larger)]
+    text = one.encode()
+    try:
+        verify_conflict(text, one.keys)
+        proved = True
+    except (VerificationError, UsageError):
+        proved = False
+    origin = checkpoint.peek(one.smaller).origin
+    return KeptConflict(origin, (sizes[0], sizes[1]), proved, text)

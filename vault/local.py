@@ -10,20 +10,14 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keys import container
 from keys.derive import Label, expand, lp, parse_lp
 from keys.identity import Identity
 from vault import ids
 from vault.errors import (
-    BusyError,
-    DamageError,
-    FileError,
     ForkedError,
     MalformedError,
     UnknownVaultError,
@@ -31,10 +25,10 @@ from vault.errors import (
 )
 from vault.log import checkpoint
 from vault.note import LOGS
+from vault.private import Private
 
 _PINS = "pins"
 _STATEMENTS = "statements"
-_WAIT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +63,7 @@ class Statements:
     refused: frozenset[int]
 
 
-class Local:
+class Local(Private):
     """The local state of one identity for one vault.
 
     Args:
@@ -81,9 +75,8 @@ class Local:
     def __init__(self, home: Path, identity: Identity, vault: str) -> None:
         raw = ids.parse(vault)
         name = expand(identity.local_key, Label.LOCAL_NAME, raw, length=16)
-        self.path = home / "vaults" / ids.show(name)
-        self._key = expand(identity.local_key, Label.LOCAL_FILE, raw)
-        self._vault = raw
+        key = expand(identity.local_key, Label.LOCAL_FILE, raw)
+        super().__init__(home / "vaults" / ids.show(name), key, (Label.LOCAL_FILE.value, raw))
 
     def pins(self) -> Pins:
         """The pins.
@@ -92,7 +85,7 @@ class Local:
             UnknownVaultError: This identity has not joined this vault on this machine.
             VerificationError: The local state is damaged.
         """
-        raw = self._read(_PINS)
+        raw = self.read(_PINS)
         if raw is None:
             raise UnknownVaultError(
                 "this identity has not joined this vault",
@@ -117,7 +110,7 @@ class Local:
             ForkedError: Another process pinned something else at the same size.
             BusyError, FileError: They cannot be written.
         """
-        with self._locked():
+        with self.locked():
             heads = dict(pins.heads)
             if self.joined():
                 stored = self.pins()
@@ -135,12 +128,12 @@ class Local:
                 "fingerprint": pins.fingerprint,
                 "heads": {log: base64.b64encode(head).decode() for log, head in heads.items()},
             }
-            self._write(_PINS, json.dumps(body).encode())
+            self.write(_PINS, json.dumps(body).encode())
 
     def statements(self) -> Statements | None:
         """The cached statements; None if there are none or they are damaged."""
         try:
-            raw = self._read(_STATEMENTS)
+            raw = self.read(_STATEMENTS)
             if raw is None:
                 return None
             leaves, bodies, refused = parse_lp(raw, 3)
@@ -154,13 +147,13 @@ class Local:
 
     def keep_statements(self, statements: Statements) -> None:
         """Replace the cached statements."""
-        with self._locked():
+        with self.locked():
             raw = lp(
                 lp(*statements.leaves),
                 lp(*statements.bodies),
                 json.dumps(sorted(statements.refused)).encode(),
             )
-            self._write(_STATEMENTS, raw)
+            self.write(_STATEMENTS, raw)
 
     def recall(self, name: str) -> bytes | None:
         """A file that was remembered; None if there is none.
@@ -168,7 +161,7 @@ class Local:
         Raises:
             DamageError: It is damaged.
         """
-        return self._read(name)
+        return self.read(name)
 
     def remember(self, files: Mapping[str, bytes]) -> None:
         """Keep files that can be made again from the vault, in this order.
@@ -176,70 +169,21 @@ class Local:
         Raises:
             FileError, BusyError: They cannot be written.
         """
-        with self._locked():
+        with self.locked():
             for name, plain in files.items():
-                self._write(name, plain)
+                self.write(name, plain)
 
     def keep_proof(self, heads: Sequence[bytes]) -> None:
         """Keep signed heads that contradict each other: proof that the gate misbehaved."""
-        with self._locked():
-            self._write(f"proof-{ids.show(ids.draw())[:8]}", lp(*heads))
+        with self.locked():
+            self.write(f"proof-{ids.show(ids.draw())[:8]}", lp(*heads))
 
     def proofs(self) -> list[list[bytes]]:
         """The contradicting heads that were kept."""
-        found = [self._read(path.name) for path in sorted(self.path.glob("proof-*"))]
+        found = [self.read(path.name) for path in sorted(self.path.glob("proof-*"))]
         return [parse_lp(raw) for raw in found if raw is not None]
 
     def forget(self) -> None:
         """Drop the local state, after a failed join."""
         for path in (self.path / _PINS, self.path / _STATEMENTS, *self.path.glob("audit*")):
             path.unlink(missing_ok=True)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        from filelock import FileLock, Timeout
-
-        try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with FileLock(self.path / "lock", timeout=_WAIT):
-                yield
-        except Timeout:
-            raise BusyError("another process holds the local state", "try again") from None
-        except OSError as error:
-            raise FileError(f"cannot write the local state: {error.strerror}") from None
-
-    def _context(self, name: str) -> bytes:
-        return lp(Label.LOCAL_FILE.value, self._vault, name.encode())
-
-    def _read(self, name: str) -> bytes | None:
-        try:
-            data = (self.path / name).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise FileError(f"cannot read the local state: {error.strerror}") from None
-        try:
-            return container.decrypt(self._key, self._context(name), data)
-        except (MalformedError, VerificationError):
-            raise DamageError(
-                f"the local state in {self.path} is damaged",
-                "restore it from a backup, or delete it and join again: what this client has "
-                "seen is forgotten then",
-            ) from None
-
-    def _write(self, name: str, plain: bytes) -> None:
-        data = container.encrypt(self._key, self._context(name), plain)
-        fresh = self.path / f".{name}.{os.getpid()}"
-        try:
-            with fresh.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.path / name)
-            folder = os.open(self.path, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        finally:
-            fresh.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from vault_kit import identity
 
 from keys.derive import lp
 from keys.signing import SigningKeys
-from vault import ids, local, note
+from vault import ids, note, private
 from vault.errors import (
     BusyError,
     DamageError,
@@ -134,7 +134,7 @@ def test_nothing_new_is_not_written(mine: Local) -> None:
 def test_pins_of_another_format_are_malformed(mine: Local, raw: bytes) -> None:
     """What decrypts and is not pins is no reason to begin anew."""
     mine.advance(pins(3, 5))
-    mine._write("pins", raw)
+    mine.write("pins", raw)
     with pytest.raises(MalformedError):
         mine.pins()
     with pytest.raises(MalformedError):
@@ -227,7 +227,7 @@ def test_statements_come_back_as_they_were_kept(mine: Local) -> None:
 def test_a_cache_that_does_not_fit_is_none(mine: Local, raw: bytes) -> None:
     """It is only a cache: everything is read and verified again."""
     mine.keep_statements(Statements((), (), frozenset()))
-    mine._write("statements", raw)
+    mine.write("statements", raw)
     assert mine.statements() is None
 
 
@@ -258,7 +258,7 @@ def test_every_proof_is_kept(mine: Local) -> None:
 def test_a_held_lock_is_busy(mine: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits too long for another process is told so, and nothing is written."""
     mine.advance(pins(3, 5))
-    monkeypatch.setattr(local, "_WAIT", 0.05)
+    monkeypatch.setattr(private, "_WAIT", 0.05)
     with FileLock(mine.path / "lock"), pytest.raises(BusyError):
         mine.advance(pins(4, 6))
     assert mine.pins() == pins(3, 5)

@@ -124,6 +124,26 @@ def check(said: dict[str, Any], rows: Iterator[tuple[int, str]]) -> bytes:
     return head
 
 
+def rows_of(said: dict[str, Any], data: bytes) -> list[tuple[int, str]]:
+    """Index and hex leaf hash of each row of an exported file, for `check`.
+
+    Args:
+        said: From `proof`.
+        data: The file.
+
+    Raises:
+        MalformedError: It is not such a file.
+    """
+    try:
+        if said["selected"]["format"] == "csv":
+            text = io.StringIO(data.decode("utf-8-sig"), newline="")
+            return [(int(cells["index"]), cells["leaf"]) for cells in csv.DictReader(text)]
+        rows = [json.loads(line) for line in data.splitlines()]
+        return [(int(cells["index"]), str(cells["leaf"])) for cells in rows]
+    except (KeyError, TypeError, ValueError, RecursionError, csv.Error):
+        raise MalformedError("the file beside the proof is not the export") from None
+
+
 def row(access: Access, leaf: bytes, fields: dict[str, Any]) -> dict[str, Any]:
     """A row of an export.
 

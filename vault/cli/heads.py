@@ -1,4 +1,4 @@
-"""`evault log checkpoint` and `keep`: heads of the logs go out, and come back cosigned."""
+"""`evault log checkpoint`, `cosign`, `keep`, `conflicts`: heads go out, and come back cosigned."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from vault.cli.context import Call
-from vault.cli.group import PLACE, Command
+from vault.cli.group import PLACE, TEXT, Command
 from vault.cli.text import _
-from vault.errors import FileError
+from vault.errors import FileError, NoVaultError, UsageError
 
 _LOGS = ("access", "authority")
 _MOST = 1 << 24
@@ -107,3 +107,132 @@ def keep(call: Call, *, file: str) -> None:
             size=position.size,
             log=log,
         )
+
+
+@click.command(
+    cls=Command,
+    help=_(
+        """Cosign the head of somebody else's log: sign that it only ever grew.
+
+        FILE is what `evault log checkpoint --from SIZE` of that vault printed, or for the first
+        time a checkpoint alone. What you have signed is remembered, and nothing that contradicts it
+        is ever signed. You need no place in that vault: an ally can watch over it so.
+
+        The first time, and when the log's gate has new keys, --key takes both of the log's keys, or
+        a file with them. Compare them with its people by another way than the file. With --show-key
+        your own keys are printed: give them to those who rely on you.
+        """
+    ),
+    examples=(
+        "evault log cosign request.txt --key vkeys.txt -o cosigned.txt",
+        "evault log cosign --show-key > ally.vkeys",
+    ),
+)
+@click.argument("file", type=PLACE, required=False)
+@click.option("-o", "--output", type=PLACE, metavar="FILE", help=_("A file instead of stdout."))
+@click.option("--key", "keys", type=TEXT, multiple=True, metavar="KEY|FILE", help=_("The log's."))
+@click.option(
+    "--name", type=TEXT, metavar="NAME", help=_("As whom: a name with keys of its own, like a URL.")
+)
+@click.option("--show-key", is_flag=True, help=_("Print your own keys as a cosigner."))
+@click.pass_obj
+def cosign(
+    call: Call,
+    *,
+    file: str | None,
+    output: str | None,
+    keys: tuple[str, ...],
+    name: str | None,
+    show_key: bool,
+) -> None:
+    """Cosign the head of somebody else's log."""
+    if show_key == (file is not None):
+        raise UsageError(_("give either a file or --show-key"), _("see `evault log cosign --help`"))
+    data = b"" if file is None else take(call, file)
+    if keys:
+        from vault.cli.proofs import verifier_keys
+
+        wanted = verifier_keys(call, keys)
+    else:
+        wanted = []
+    identity = call.unlock()
+    from vault.cosigner import Cosigner
+
+    cosigner = Cosigner(call.home, identity, name)
+    if show_key:
+        call.out.object("cosigner", name=cosigner.name, vkeys=[k.encode() for k in cosigner.keys])
+        for key in cosigner.keys:
+            call.out.say("{key}", key=key.encode())
+        return
+    done = cosigner.cosign(data, wanted)
+    if done.before:
+        call.out.note(
+            _("{name} signs that {origin} grew from {before} to {size} entries"),
+            name=cosigner.name,
+            origin=done.said.origin,
+            before=done.before,
+            size=done.said.size,
+        )
+    else:
+        call.out.note(
+            _("{name} signs for the first time: {origin} has {size} entries"),
+            name=cosigner.name,
+            origin=done.said.origin,
+            size=done.said.size,
+        )
+    give(call, done.note, output, "cosigned")
+
+
+@click.command(
+    cls=Command,
+    help=_(
+        """Show the heads that contradicted each other, and write each pair to a file.
+
+        When this vault, or a log that you cosign, showed you two histories, both signed heads were
+        kept. With -o each pair goes into a file of its own in that folder, which anybody can check
+        with `evault verify-proof`. It works also while the vault is refused.
+        """
+    ),
+    examples=("evault log conflicts", "evault log conflicts -o proofs/"),
+)
+@click.option("-o", "--output", type=PLACE, metavar="FOLDER", help=_("Where to."))
+@click.pass_obj
+def conflicts(call: Call, *, output: str | None) -> None:
+    """Show the heads that contradicted each other."""
+    try:
+        path: Path | None = call.vault_folder
+    except NoVaultError:
+        # Whoever only cosigns has no vault.
+        path = None
+    identity = call.unlock()
+    from vault.heads import kept_conflicts
+
+    found = kept_conflicts(path, identity, call.home)
+    files = []
+    for number, one in enumerate(found, 1):
+        place = None if output is None else Path(output) / f"conflict-{number}.txt"
+        call.out.object(
+            "conflict",
+            origin=one.origin,
+            sizes=list(one.sizes),
+            proved=one.proved,
+            path=None if place is None else str(place),
+        )
+        call.out.say(
+            _("{origin}: heads of {one} and {two} entries; {words}"),
+            origin=one.origin,
+            one=one.sizes[0],
+            two=one.sizes[1],
+            words=_("they contradict each other")
+            if one.proved
+            else _("that they contradict each other cannot be shown from them alone"),
+        )
+        if place is not None:
+            files.append((place, one.text))
+    if not found:
+        call.out.say(_("No heads are kept that contradict each other."))
+    if files and output is not None:
+        from vault.outfile import write_all
+
+        Path(output).mkdir(parents=True, exist_ok=True)
+        write_all(files)

@@ -22,7 +22,9 @@ LATER = {
     "export": "vault.cli.export:export",
     "report": "vault.cli.report:report",
     "checkpoint": "vault.cli.heads:checkpoint",
+    "cosign": "vault.cli.heads:cosign",
     "keep": "vault.cli.heads:keep",
+    "conflicts": "vault.cli.heads:conflicts",
     "disclose": "vault.cli.proofs:disclose",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,14 +12,15 @@ from vault.cli import exported
 from vault.cli.context import Call
 from vault.cli.group import PLACE, TEXT, Command
 from vault.cli.heads import give, take
-from vault.cli.text import _, moment, ngettext
+from vault.cli.text import _, groups, moment, ngettext
 from vault.errors import LogError, UsageError
 
 if TYPE_CHECKING:
     from keys.identity import Contact
-    from keys.signing import VerifierKey
+    from keys.signing import Checkpoint, VerifierKey
     from vault.disclosed import Disclosed
 
+_EXPORT = b'{"type":"export",'
 _KINDS = {b"\x01": "Ed25519", b"\x04": "Ed25519", b"\x06": "ML-DSA-44"}
 
 
@@ -86,7 +89,7 @@ def verify_proof(
     call: Call, *, file: str, keys: tuple[str, ...], contacts: tuple[str, ...]
 ) -> None:
     """Check a file that proves something of a vault's log."""
-    from vault import disclosed
+    from vault import conflicts, disclosed
 
     wanted = verifier_keys(call, keys)
     if exported.beside(file) is not None:
@@ -95,11 +98,15 @@ def verify_proof(
     data = take(call, file)
     people = [_contact(call, path) for path in contacts]
     try:
-        found = disclosed.verify(data, wanted, people)
+        if data.startswith(conflicts.FIRST):
+            _tell_conflict(call, *conflicts.verify(data, wanted))
+        elif data.startswith(_EXPORT):
+            _tell_export(call, file, data, wanted)
+        else:
+            _tell(call, disclosed.verify(data, wanted, people))
     except LogError as error:
         call.out.object("proof", valid=False, reason=error.message)
         raise
-    _tell(call, found)
 
 
 def verifier_keys(call: Call, given: tuple[str, ...]) -> list[VerifierKey]:
@@ -138,6 +145,55 @@ def _contact(call: Call, path: str) -> Contact:
     from keys.identity import parse_contact
 
     return parse_contact(take(call, path))
+
+
+def _tell_conflict(call: Call, one: Checkpoint, two: Checkpoint) -> None:
+    call.out.object(
+        "proof",
+        valid=True,
+        what="conflict",
+        origin=one.origin,
+        sizes=[one.size, two.size],
+        roots=[one.root.hex(), two.root.hex()],
+    )
+    call.out.say(
+        _("These contradict each other. The gate of {origin} signed both:"), origin=one.origin
+    )
+    for head in (one, two):
+        call.out.say(
+            _("  {size} entries, root {root}"), size=head.size, root=groups(head.root.hex())
+        )
+    call.out.say(_("So it showed two histories of one log. Not proved: which of them is true."))
+
+
+def _tell_export(call: Call, file: str, data: bytes, keys: Sequence[VerifierKey]) -> None:
+    """An export, with the file beside the proof."""
+    from keys.errors import SignatureError
+    from keys.signing import parse_checkpoint, verify_note
+    from vault.audit import export
+    from vault.errors import MalformedError, ProofError
+
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError):
+        raise MalformedError("this is not an export of an access log") from None
+    rows = export.rows_of(said, take(call, file.removesuffix(".proof")))
+    head = export.check(said, iter(rows))
+    try:
+        found = parse_checkpoint(verify_note(head, keys))
+    except SignatureError as error:
+        raise ProofError(f"this proves nothing: {error.message}") from None
+    if not any(key.name == found.origin for key in keys):
+        raise ProofError("none of the keys that were given is this log's")
+    call.out.object(
+        "proof", valid=True, what="export", origin=found.origin, size=found.size, rows=len(rows)
+    )
+    call.out.say(
+        _("{rows} entries are the log's, of {size} that it had; the proof names all of them."),
+        rows=len(rows),
+        size=found.size,
+    )
+    call.out.say(_("Not proved: what a row says of its entry. `evault log disclose` proves one."))
 
 
 def _tell(call: Call, found: Disclosed) -> None:

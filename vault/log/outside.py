@@ -121,10 +121,7 @@ def _parse(data: bytes, word: bytes) -> tuple[int, tuple[bytes, ...], bytes]:
         raise MalformedError(f"a text does not begin with `{word.decode()}` and a number")
     if len(rest) > _MAX_HASHES:
         raise MalformedError("a proof has more hashes than any log needs")
-    hashes = tuple(_unbase64(line) for line in rest)
-    if any(len(hashed) != HASH_SIZE for hashed in hashes):
-        raise MalformedError("a hash in a proof does not have 32 bytes")
-    return int(number), hashes, note
+    return int(number), tuple(map(parse_hash, rest)), note
 
 
 def _bounded(data: bytes) -> bytes:
@@ -133,8 +130,25 @@ def _bounded(data: bytes) -> bytes:
     return data
 
 
+def encode_hash(hashed: bytes) -> bytes:
+    """A hash as a line."""
+    return base64.b64encode(hashed) + b"\n"
+
+
+def parse_hash(line: bytes) -> bytes:
+    """A hash from its line, without the line break.
+
+    Raises:
+        MalformedError: It is none.
+    """
+    hashed = _unbase64(line)
+    if len(hashed) != HASH_SIZE:
+        raise MalformedError("a hash in a proof does not have 32 bytes")
+    return hashed
+
+
 def _lines(hashes: tuple[bytes, ...]) -> bytes:
-    return b"".join(base64.b64encode(hashed) + b"\n" for hashed in hashes)
+    return b"".join(map(encode_hash, hashes))
 
 
 def _unbase64(line: bytes) -> bytes:
