@@ -80,6 +80,7 @@ from vault.renewals import Renewals
 from vault.replica import Replica, fingerprint
 from vault.requests import Gone, Requests
 from vault.retrieve import Listed, Opened
+from vault.stamping import Stamping
 from vault.store import Store
 from vault.store.folder import refuse_network
 from vault.tickets import Tickets
@@ -133,6 +134,7 @@ class Session:
         self.requests = Requests(self._client)
         self.tickets = Tickets(self._client)
         self.heads = Heads(self._client)
+        self.stamping = Stamping(self._client, local)
         self._deposits = Deposits(replica)
 
     # --- beginning ------------------------------------------------------------------------------
@@ -455,6 +457,7 @@ class Session:
             from_start: Verify everything again, not only what is new since the last time.
             progress: Called with how many entries more were examined.
         """
+        roots = self.stamping.roots()
         with self._client.view() as reads:
             return verify(
                 self.replica,
@@ -463,6 +466,7 @@ class Session:
                 self.local,
                 from_start=from_start,
                 progress=progress,
+                roots=roots,
             )
 
     def head(self, log: str = ACCESS) -> bytes:

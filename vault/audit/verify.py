@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence as Listed
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from vault.audit import memory
+from keys.timestamp import Roots
+from vault.audit import memory, stamped
 from vault.audit.access import Access, of_row, remembered
 from vault.audit.examine import Examiner
 from vault.audit.findings import INVALID, UNCHECKED, VALID, Notice, Problem, Step, Verified
@@ -37,6 +38,7 @@ class Audit:
         problems: What is wrong.
         notices: What is allowed and odd.
         since: How many entries of the access log had been verified before.
+        stamps: Every time-stamp that is kept.
     """
 
     logs: tuple[Verified, ...]
@@ -47,6 +49,7 @@ class Audit:
     _replica: Replica
     _sequence: Sequence
     _rows: Rows
+    stamps: tuple[stamped.Found, ...] = ()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -81,6 +84,7 @@ def verify(
     from_start: bool = False,
     progress: Progress = lambda _count: None,
     cores: int | None = None,
+    roots: Roots | None = None,
 ) -> Audit:
     """Verify both logs: of the access log what was not verified before, or all of it.
 
@@ -92,6 +96,7 @@ def verify(
         from_start: Verify everything again.
         progress: Called with how many entries more were examined.
         cores: How many processes examine; as many as there are cores unless given.
+        roots: Whom the reader trusts with time-stamps; nobody unless given.
     """
     keys = Examiner(replica).keys()
     known = None if from_start else memory.recall(local, replica, reads, keys)
@@ -117,7 +122,23 @@ def verify(
     logs = tuple(_verified(replica, sequence, problems, log) for log in LOGS)
     steps = tuple(_steps(replica, sequence, problems, since))
     notices = tuple(sequence.notices)
-    return Audit(logs, steps, tuple(problems), notices, since, replica, sequence, rows)
+    audit = Audit(logs, steps, tuple(problems), notices, since, replica, sequence, rows)
+    return _with_stamps(audit, replica, reads, roots or Roots())
+
+
+def _with_stamps(audit: Audit, replica: Replica, reads: Reads, roots: Roots) -> Audit:
+    """What time-stamps from outside say of it."""
+    found = stamped.stamped(replica, reads, roots)
+    times = ((one.index, one.time) for one in audit.entries() if one.opened)
+    wrong = stamped.problems(replica, found, times)
+    false = {one.log for one in wrong if one.code == "false-time"}
+    return replace(
+        audit,
+        logs=tuple(replace(one, result=INVALID) if one.log in false else one for one in audit.logs),
+        steps=(*audit.steps, *stamped.steps(found, wrong)),
+        problems=(*audit.problems, *wrong),
+        stamps=tuple(found),
+    )
 
 
 def _damaged(replica: Replica, reads: Reads, local: Local, sequence: Sequence) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ LATER = {
     "denied": "vault.cli.questions:denied",
     "verify": "vault.cli.verify:verify",
     "export": "vault.cli.export:export",
+    "timestamp": "vault.cli.stamp:timestamp",
     "report": "vault.cli.report:report",
     "checkpoint": "vault.cli.heads:checkpoint",
     "cosign": "vault.cli.heads:cosign",

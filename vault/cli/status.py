@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vault.cli import granting
+from vault.cli import granting, stamp
 from vault.cli.context import Call, case_words
 from vault.cli.group import Command
 from vault.cli.member import invitation, seen_text
@@ -16,6 +16,7 @@ from vault.cli.proposals import act_words
 from vault.cli.text import _, groups, moment, ngettext
 
 if TYPE_CHECKING:
+    from vault.audit.stamped import Found
     from vault.session import Session, Titled
 
 
@@ -34,12 +35,14 @@ if TYPE_CHECKING:
 def status(call: Call) -> None:
     """Show as whom you work, what waits for you, and what to worry about."""
     with call.session() as session:
+        from vault.audit.stamped import newest
         from vault.gate import LEVEL
         from vault.note import ACCESS, AUTHORITY
 
         member = session.member
         heads = {log: session.replica.position(log).body() for log in (AUTHORITY, ACCESS)}
         waiting = list(_waiting(session))
+        stamped = newest(session.stamping.found())
         worries = list(_worries(call, session))
         roles = sorted(role.value for role in member.roles)
         call.out.object(
@@ -58,6 +61,7 @@ def status(call: Call) -> None:
                 {"case": one.case, **granting.fields(session, one)}
                 for one in session.grants.granted(member.id)
             ],
+            timestamp=_stamp_fields(stamped),
             waiting=waiting,
             warnings=worries,
         )
@@ -70,6 +74,7 @@ def status(call: Call) -> None:
                 (_("Level"), _("{level}: the gate runs on this machine").format(level=LEVEL)),
                 (_("Authority"), _entries(heads[AUTHORITY])),
                 (_("Access log"), _entries(heads[ACCESS])),
+                *_stamped(stamped),
                 (_("Members"), str(len(session.authority.members))),
                 (_("Cases"), _cases(session)),
                 *_granted(session),
@@ -93,6 +98,25 @@ def _granted(session: Session) -> Iterator[tuple[str, str]]:
         what = ngettext("{count} record", "{count} records", count).format(count=count)
         time = "" if one.grant.until is None else moment(one.grant.until)
         yield _("Granted"), text.format(what=what, case=case, time=time)
+
+
+def _stamp_fields(found: Found | None) -> dict[str, Any] | None:
+    """The last time-stamp that holds, for programs."""
+    from vault.intake import moment as rfc3339
+
+    if found is None or found.time is None:
+        return None
+    return {"size": found.size, "time": rfc3339(found.time), "authority": found.authority}
+
+
+def _stamped(found: Found | None) -> Iterator[tuple[str, str]]:
+    """The last time-stamp that holds, for people."""
+    if found is not None and found.time is not None:
+        text = _("{size} entries by {time}, says {authority}")
+        yield (
+            _("Time-stamp"),
+            text.format(size=found.size, time=moment(found.time), authority=found.authority),
+        )
 
 
 def _entries(position: dict[str, Any]) -> str:
@@ -212,6 +236,7 @@ def _worries(call: Call, session: Session) -> Iterator[str]:
     for case in session.cases():
         yield from _worries_of(session, case, at)
     yield from _of_collectors(session)
+    yield from stamp.worries(session)
     yield from folder.warnings(session.store.path)
     try:
         mode = call.identity_file.stat().st_mode

@@ -66,6 +66,7 @@ def init(call: Call, *, path: str) -> None:
         say(_("  * open a case: evault case open TITLE"))
         say(_("  * make somebody a second steward: one lost laptop must not be the end of it"))
         say(_("  * make recovery pages: evault recovery split --shares 5 --threshold 3 -o FOLDER"))
+        say(_("  * have an authority vouch for the time: evault log timestamp --tsa URL"))
         if call.terminal is not None:
             _offer_recovery(call, session)
         else:

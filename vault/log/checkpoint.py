@@ -21,7 +21,10 @@ from keys.signing import (
 )
 from vault.errors import LogError
 
-__all__ = ["Checkpoint", "peek", "sign", "verifiers", "verify"]
+__all__ = ["Checkpoint", "peek", "sign", "signed_at", "verifiers", "verify"]
+
+_ML_DSA_44 = 2428
+"""Bytes of a checkpoint's ML-DSA-44 signature: eight of time, and the signature proper."""
 
 
 def sign(keys: SigningKeys, checkpoint: Checkpoint, at: int | None = None) -> bytes:
@@ -68,3 +71,17 @@ def peek(note: bytes) -> Checkpoint:
         MalformedError: It is not a checkpoint.
     """
     return parse_checkpoint(split_note(note)[0])
+
+
+def signed_at(note: bytes) -> int:
+    """When the gate says that it signed a head, in seconds since the epoch.
+
+    Raises:
+        LogError: It did not sign with ML-DSA-44.
+        MalformedError: It is not a checkpoint.
+    """
+    origin = peek(note).origin
+    for line in split_note(note)[1]:
+        if line.name == origin and len(line.value) == _ML_DSA_44:
+            return int.from_bytes(line.value[:8], "big")
+    raise LogError("the head of a log is not signed by its gate")
