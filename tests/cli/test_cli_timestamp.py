@@ -96,7 +96,7 @@ def test_an_answer_to_somebody_elses_query_is_refused(
     world("ana", "log", "timestamp", "--request", query)
     answer.write_bytes(tsa_kit.reply(tmp_path / "tsa", query.read_bytes()))
     world("ben", "log", "timestamp", "--response", answer, code=20)
-    assert steps(world)[0][0] == "not-checked"
+    assert steps(world) == []
     answer.write_bytes(b"hello")
     world("ana", "log", "timestamp", "--response", answer, code=23)
 
@@ -166,7 +166,7 @@ def test_what_does_not_answer_as_it_should_is_told(
     with tsa_kit.served(tmp_path / "tsa", answer) as url:
         said = world("ana", "log", "timestamp", "--tsa", url, code=15)
     assert "\x1b" not in said.err
-    assert steps(world)[0][1].startswith("no time-stamp is kept")
+    assert steps(world) == []
 
 
 def test_a_page_instead_of_an_answer_is_malformed(world: World, tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_lying_authority_is_refused(world: World, ca: Path, tmp_path: Path) ->
 
     with tsa_kit.served(tmp_path / "tsa", other) as url:
         world("ana", "log", "timestamp", "--tsa", url, "--ca", ca, code=20)
-    assert steps(world)[0][1].startswith("no time-stamp is kept")
+    assert steps(world) == []
 
 
 def test_what_leaves_is_a_hash(world: World, tmp_path: Path) -> None:
