@@ -222,7 +222,7 @@ def test_a_closed_case(world: World) -> None:
 
 
 def test_a_suspended_member_brings_nothing_in(world: World) -> None:
-    """The entry would have a suspended member's word under it: no gate of theirs writes it."""
+    """The entry would have a suspended member's word under it: none is written."""
     terms, key = issue(world)
     path, _ = parcel(world, terms, key)
     with world.session("carla") as carla:
@@ -311,6 +311,15 @@ def test_seals_to_nobody_of_the_case(world: World) -> None:
         gate = Gate(session.store, session.replica, session.identity, world.clock)
         with session.store.blobs.scratch() as rows, pytest.raises(MalformedError):
             gate.submit(message.encode(), rows)
+
+
+def test_a_parcel_with_a_tag(world: World) -> None:
+    """A tag, which nobody has signed and a collector cannot make, is not passed on to readers."""
+    terms, key = issue(world)
+    path, _ = parcel(world, terms, key)
+    found = parcels.read(path).message
+    with pytest.raises(MalformedError, match="has a tag"):
+        submit(world, Message(found.note, b"a tag, 8", attachments=found.attachments).encode())
 
 
 # --- tickets that are not what a gate signed --------------------------------------------------
@@ -480,6 +489,24 @@ def test_the_gates_keys_too(world: World) -> None:
     with world.session("aud") as aud:
         assert aud.verify()[1] == []
         assert len(aud.tickets.exposed()) == 1
+
+
+def test_into_a_stale_case(world: World) -> None:
+    """While somebody still has the case's keys who should not, what a ticket brings in is exposed,
+    and sealed as it must be: nobody who checks is misled."""
+    with world.session("ana") as ana:
+        ana.casework.grant(world.case, identity("carla").device, ana.now() + 60)
+    terms, key = issue(world)
+    path, (stored,) = parcel(world, terms, key)
+    world.clock.at += 100
+    with world.session("aud") as aud:
+        assert aud.authority.stale(world.case, aud.now())
+    assert accept(world, path, "aud").exposed
+    for name in ("aud", "ben"):
+        with world.session(name) as session:
+            assert check(session.store, session).problems == []
+            assert len(session.tickets.exposed()) == 1
+    assert world.read_all("ben")[stored.record] == ("one.txt", SEEN)
 
 
 def test_no_ticket_for_a_stale_case(world: World) -> None:

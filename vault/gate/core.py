@@ -246,7 +246,7 @@ class Gate:
         if actor.body["details"] != details:
             raise MalformedError("an act does not commit to the details beside it")
         if turn.authority.ticket_of(actor) is not None:
-            tickets.check_parcel(turn, self._identity.device)
+            tickets.check_parcel(turn)
         self._check_tag(actor, message)
         self._check_details(actor, message)
         reason = judge(self.replica.authority, actor, turn.at)
