@@ -88,6 +88,9 @@ def _list(check: Check, least: int = 0, most: int = 100_000) -> Check:
 
 
 def _choice(*choices: Any) -> Check:
+    words = frozenset(choices)
+    if all(type(choice) is str for choice in choices):
+        return lambda value: isinstance(value, str) and value in words
     return lambda value: any(type(value) is type(c) and value == c for c in choices)
 
 

@@ -19,6 +19,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from keys.derive import Label, digest, lp, parse_lp
 from keys.identity import Contact, Identity
 from keys.signing import Signature, split_note, verify_lines
@@ -165,19 +167,15 @@ def parse(signed: bytes) -> Note:
         raise MalformedError("not a note of this format")
     kind, log_origin = lines[0].removeprefix(_PREFIX), lines[1]
     try:
-        body = json.loads(lines[2])
-    except (ValueError, RecursionError):
+        body = orjson.loads(lines[2])
+    except ValueError:
         raise MalformedError("a note's body is not JSON") from None
     problem = problem_of(kind, body)
     if problem:
         raise MalformedError(problem)
     # One form of each note: whoever re-encodes what they read gets the bytes that were signed.
-    try:
-        # Every field's shape was checked, down to its leaves: nothing else can be in it.
-        canonical_text = _head(kind, log_origin) + _ENCODER.encode(body).encode() + b"\n"
-    except ValueError:
-        canonical_text = b""
-    if canonical_text != text:
+    # Every field's shape was checked, down to its leaves: of such values it writes RFC 8785.
+    if _head(kind, log_origin) + orjson.dumps(body, option=_CANONICAL) != text:
         raise MalformedError("a note is not in its one canonical form")
     if any(signature.name != body["device"] for signature in signatures):
         raise MalformedError("a note is signed by another than it says")
@@ -204,6 +202,7 @@ def pair(actor: Note, gate: Note) -> bytes:
     return lp(actor.signed, gate.signed)
 
 
+_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 

@@ -15,12 +15,13 @@ else it is noise. It is derived from the note-id hash of the public part, which 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import orjson
 
 from keys import container
 from keys.derive import Label, digest, equal, lp, pad, parse_lp, unpad
@@ -95,8 +96,8 @@ def parse(raw: bytes) -> Entry:
     if len(parts) not in {3, 4} or parts[0] != Label.ENTRY.value:
         raise MalformedError("a log entry is not of this format")
     try:
-        public = json.loads(parts[1])
-    except (ValueError, RecursionError):
+        public = orjson.loads(parts[1])
+    except ValueError:
         raise MalformedError("the public part of a log entry is not of this format") from None
     if not _known(public) or _json(public) != parts[1]:
         raise MalformedError("the public part of a log entry is not of this format")
@@ -250,11 +251,8 @@ def _context(origin: str, commitment: bytes) -> bytes:
     return lp(Label.ENTRY_BOX.value, origin.encode(), commitment)
 
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
-
-
 def _json(value: dict[str, Any]) -> bytes:
-    return _ENCODER.encode(value).encode()
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 _HEX = re.compile("[0-9a-f]+").fullmatch
