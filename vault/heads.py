@@ -13,6 +13,7 @@ from pathlib import Path
 from keys.identity import Identity
 from keys.signing import VerifierKey
 from vault import cosigner, disclosed, note
+from vault.audit.cosigned import Cosignature, demand, newest
 from vault.audit.examine import Examiner
 from vault.client import Client
 from vault.conflicts import Conflict
@@ -87,6 +88,19 @@ class Heads:
             LogError: It is not a head of this vault's logs.
         """
         return self._client.gate.keep_cosigned(signed)
+
+    def demand(self, given: bytes | None = None) -> Cosignature | None:
+        """The newest head that enough cosigners have signed. See `vault.audit.cosigned.demand`."""
+        if given is not None:
+            # What is no checkpoint is not damage of the vault's.
+            checkpoint.peek(given)
+        with self._client.view() as reads:
+            return demand(self._client.replica, reads, given)
+
+    def cosigned(self) -> Cosignature | None:
+        """As `demand`; None also where there are not enough."""
+        with self._client.view() as reads:
+            return newest(self._client.replica, reads)
 
     def case_of(self, index: int) -> str | None:
         """The case that an entry of the access log is of.

@@ -150,6 +150,9 @@ RENEWALS = frozenset(("rekey", "re-encrypt"))
 """Acts whose outcome waits in the store until somebody else has confirmed it."""
 
 OUTCOMES = ("done", "released", "pending", "refused")
+MAX_COSIGNERS = 16
+"""How many cosigners a vault's policy may name."""
+
 MAX_RECORDS = 1000
 """How many records one release may name."""
 
@@ -158,8 +161,19 @@ _STATEMENT = {**_ACTOR, "extends": _POSITION}
 # Where several must sign, the statement names the proposal that they signed; else it is empty.
 _QUORUM = {"quoted": _list(_id, 0, 1)}
 _EPOCHS = {"epochs": _list(_EPOCH)}
-_POLICY = _object(stewards=_count)
+_STEWARDS = _object(stewards=_count)
+# One cosigner is two verifier keys; what they have to be, replay knows.
+_WATCHED = _object(
+    stewards=_count,
+    cosigners=_list(_list(_text, 2, 2), 1, MAX_COSIGNERS),
+    cosignatures=_count,
+)
 _ASKS = _object(approvals=_few, hours=_hours)
+
+
+def _policy(value: Any) -> bool:
+    return _STEWARDS(value) or _WATCHED(value)
+
 
 PROPOSALS: dict[str, dict[str, Check]] = {
     "member-added": {"contact": _note_text, "roles": _ROLES},
@@ -172,7 +186,7 @@ PROPOSALS: dict[str, dict[str, Check]] = {
     "grant-revoked": {"case": _id, "member": _device},
     "case-policy-set": {"case": _id, "asks": _ASKS},
     "hold-lifted": {"case": _id},
-    "vault-policy-set": {"policy": _POLICY},
+    "vault-policy-set": {"policy": _policy},
     "restore-declared": {"lost": _SEEN},
 }
 """The statements that can need several signatures, with the fields that are agreed on beforehand:
@@ -185,7 +199,7 @@ STATEMENTS: dict[str, dict[str, Check]] = {
         "vault": _id,
         "contact": _note_text,
         "roles": _ROLES,
-        "policy": _POLICY,
+        "policy": _policy,
         "epochs": _list(_EPOCH, 3, 3),
     },
     "member-added": {

@@ -7,10 +7,13 @@ when the last of them has.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from keys.identity import Contact, parse_contact
+from keys.signing import VerifierKey
 from vault import statements
 from vault.client import Client
+from vault.errors import UsageError
 from vault.model import Device, Member, Role
 from vault.note import Body
 from vault.proposals import Proposals
@@ -115,13 +118,39 @@ class People:
         """
         self._proposals.sign("device-revoked", {"target": device})
 
-    def set_policy(self, stewards: int) -> None:
-        """Decide how many stewards must sign for membership.
+    def set_policy(
+        self,
+        stewards: int | None = None,
+        cosigners: Sequence[Sequence[VerifierKey]] | None = None,
+        cosignatures: int | None = None,
+    ) -> None:
+        """Decide how many stewards must sign for membership, and whose cosignatures count.
+
+        Args:
+            stewards: How many must sign; as now unless given.
+            cosigners: The two keys of each; those of now unless given.
+            cosignatures: How many of them whoever joins demands, 0 for none; as now unless given,
+                and 1 where there were none.
 
         Raises:
+            UsageError: More cosignatures than cosigners.
             DeniedError, PendingError: as `add`.
         """
-        self._proposals.sign("vault-policy-set", {"policy": {"stewards": stewards}})
+        now = self._client.authority
+        named = now.cosigners if cosigners is None else cosigners
+        asked = cosignatures
+        if asked is None:
+            asked = max(now.cosignatures, 1) if named else 0
+        if asked > len(named):
+            raise UsageError(
+                f"{asked} cosignatures are asked for, and {len(named)} cosigners are named",
+                "name more of them, or ask for fewer",
+            )
+        policy: dict[str, Any] = {"stewards": now.stewards_needed if stewards is None else stewards}
+        if asked:
+            pairs = [[key.encode() for key in pair] for pair in named]
+            policy |= {"cosigners": pairs, "cosignatures": asked}
+        self._proposals.sign("vault-policy-set", {"policy": policy})
 
     def declare_restore(self, lost: Body) -> None:
         """Say that an older copy of the vault was put back.

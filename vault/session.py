@@ -224,6 +224,7 @@ class Session:
         *,
         seen: Mapping[str, Position] | None = None,
         older: bool = False,
+        cosigned: bytes | None = None,
         clock: Clock = time.time,
     ) -> Session:
         """Open a vault for the first time, trusting nothing but a fingerprint.
@@ -237,12 +238,15 @@ class Session:
                 an older copy.
             older: Accept an older copy, after it was put back on purpose: what this device had seen
                 is kept as proof and then forgotten. See `lost`.
+            cosigned: A cosigned checkpoint of the access log that did not come from the vault: so
+                much must be there at least, and the cosigners of the vault's policy signed it.
             clock: Seconds since the epoch.
 
         Raises:
             UnknownVaultError: The vault has another fingerprint.
             LockedError: This identity is no member.
             NetworkFolderError: The folder is on a network file system.
+            LogError: The policy asks for cosignatures, and there are not enough.
             NoVaultError, MalformedError, VerificationError: as `open`.
         """
         wanted = "".join(fingerprint.split()).lower()
@@ -265,6 +269,13 @@ class Session:
             session = cls(store, identity, local, replica, clock)
             session.lost = {log: Position(head.size, head.root.hex()) for log, head in lost.items()}
             session.catch_up()
+            try:
+                session.heads.demand(cosigned)
+            except Error:
+                # Who did not join has no pins: what was shown is not what everybody sees.
+                if not heads:
+                    local.forget()
+                raise
             session.settle()
         except BaseException:
             store.close()

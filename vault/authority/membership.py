@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from keys.signing import ED25519_COSIGNATURE, ML_DSA_44_CHECKPOINT, VerifierKey
 from vault.authority.parts import (
     member,
     new_contact,
@@ -23,7 +24,7 @@ from vault.authority.quorum import need_stewards, signers, stewards_of
 from vault.authority.state import Authority
 from vault.errors import DeniedError, MalformedError
 from vault.model import AUDITORS, GATE, MEMBERS, Device, Member, Role, Suspension
-from vault.note import Note
+from vault.note import LOGS, Note
 
 LAPSES = 7 * 86_400
 """After how many seconds a suspension by two members lapses unless a steward confirms it."""
@@ -200,15 +201,44 @@ def device_revoked(authority: Authority, statement: Note, at: int) -> Authority:
 
 
 def vault_policy_set(authority: Authority, statement: Note, at: int) -> Authority:
-    """Stewards decide how many of them must sign for membership."""
-    wanted = statement.body["policy"]["stewards"]
+    """Stewards decide how many of them must sign for membership, and whose cosignatures count."""
+    body = statement.body["policy"]
+    wanted, asked = body["stewards"], body.get("cosignatures", 0)
+    cosigners = _cosigners(authority, body.get("cosigners", []))
+    if asked > len(cosigners):
+        raise MalformedError("a policy asks for more cosignatures than there are cosigners")
     people = signers(authority, statement, at)
     need_stewards(authority, people)
-    if wanted == authority.stewards_needed:
+    after = replace(authority, stewards_needed=wanted, cosigners=cosigners, cosignatures=asked)
+    if after == authority:
         raise DeniedError("the vault's policy is this already", reason="no-change")
-    after = replace(authority, stewards_needed=wanted)
     _keep_stewards(after, at)
     return after
+
+
+def _cosigners(
+    authority: Authority, raw: Sequence[Sequence[str]]
+) -> tuple[tuple[VerifierKey, ...], ...]:
+    """The keys of cosigners, in the order in which a policy names them.
+
+    Raises:
+        MalformedError: A pair is not that of a cosigner, or two are the same one.
+        WeakKeyError: A key that proves nothing.
+    """
+    found = tuple(tuple(map(VerifierKey.parse, pair)) for pair in raw)
+    for texts, keys in zip(raw, found, strict=True):
+        if [key.kind for key in keys] != [ED25519_COSIGNATURE, ML_DSA_44_CHECKPOINT]:
+            raise MalformedError("a cosigner has two keys: Ed25519, then ML-DSA-44")
+        if [key.encode() for key in keys] != list(texts) or keys[0].name != keys[1].name:
+            raise MalformedError("a cosigner's keys are not in their one form")
+        # A log's own ML-DSA-44 key is of the same type: it is no second pair of eyes.
+        if keys[0].name in {authority.origin(log) for log in LOGS}:
+            raise MalformedError("a log is not its own cosigner")
+    every = [key for keys in found for key in keys]
+    distinct = {keys[0].name for keys in found}
+    if len(distinct) != len(found) or len({key.public for key in every}) != len(every):
+        raise MalformedError("two cosigners are the same one")
+    return found
 
 
 def restore_declared(authority: Authority, statement: Note, at: int) -> Authority:

@@ -52,6 +52,8 @@ class Authority:
         proposals: Proposed acts that were not done yet, by id; they may have expired.
         restores: What was lost, as stewards declared after they had put an older copy back.
         tickets: All that were ever issued to collectors, by the id of the ticket's key.
+        cosigners: Whose cosignatures count for joining: the two keys of each.
+        cosignatures: How many of them are asked for; 0 for none.
     """
 
     vault: str
@@ -73,6 +75,8 @@ class Authority:
     proposals: Mapping[str, Proposal]
     restores: tuple[Body, ...]
     tickets: Mapping[str, Ticket] = field(default_factory=dict)
+    cosigners: tuple[tuple[VerifierKey, ...], ...] = ()
+    cosignatures: int = 0
 
     @property
     def position(self) -> Position:

@@ -12,7 +12,7 @@ from vault.cli.group import PLACE, TEXT, Noun
 from vault.cli.proposals import signing
 from vault.cli.text import _, groups, lossless, moment, ngettext
 from vault.cli.words import ROLES
-from vault.errors import FileError, MalformedError
+from vault.errors import FileError, MalformedError, UsageError
 
 if TYPE_CHECKING:
     from vault.audit import Exposure
@@ -310,32 +310,68 @@ def remove(call: Call, *, member: str, why: str | None) -> None:
 @member.command(
     "policy",
     help=_(
-        """Decide how many stewards must sign to add, change and remove members.
+        """Decide how many stewards must sign, and which cosigners whoever joins demands.
 
-        As many as sign now must agree. With two or more, one who is forced or deceived cannot bring
-        in a stranger alone; have more stewards than must sign.
+        As many stewards as sign now must agree. With two or more, one who is forced or deceived
+        cannot bring in a stranger alone; have more stewards than must sign.
+
+        A cosigner is somebody outside who watches that the log only grows. Whoever joins then
+        demands a head that enough of them have signed: nobody can show them another log, or an old
+        one. --cosigner takes the output of `evault log cosign --show-key`; those given replace
+        those of before. --cosignatures 0 asks for none.
         """
     ),
-    examples=("evault member policy --stewards 2",),
+    examples=(
+        "evault member policy --stewards 2",
+        "evault member policy --cosigner ally.vkeys --cosigner press.vkeys --cosignatures 1",
+    ),
 )
+@click.option("--stewards", type=click.IntRange(1, 16), metavar="K", help=_("How many."))
+@click.option("--cosigner", "cosigners", type=PLACE, multiple=True, metavar="FILE")
 @click.option(
-    "--stewards", type=click.IntRange(1, 16), metavar="K", required=True, help=_("How many.")
+    "--cosignatures", type=click.IntRange(0, 16), metavar="N", help=_("How many are demanded.")
 )
 @click.pass_obj
-def policy(call: Call, *, stewards: int) -> None:
-    """Decide how many stewards must sign for membership."""
+def policy(
+    call: Call, *, stewards: int | None, cosigners: tuple[str, ...], cosignatures: int | None
+) -> None:
+    """Decide how many stewards must sign, and which cosigners whoever joins demands."""
+    if stewards is None and not cosigners and cosignatures is None:
+        raise UsageError(
+            _("nothing is to be decided"), _("give --stewards, --cosigner or --cosignatures")
+        )
+    from vault.cli.proofs import verifier_keys
+
+    pairs = [verifier_keys(call, (path,)) for path in cosigners] if cosigners else None
     with call.session() as session:
         with signing(call, session):
-            session.people.set_policy(stewards)
-        call.out.object("policy", stewards=stewards)
+            session.people.set_policy(stewards, pairs, cosignatures)
+        now = session.authority
+        names = [pair[0].name for pair in now.cosigners]
+        call.out.object(
+            "policy",
+            stewards=now.stewards_needed,
+            cosigners=names,
+            cosignatures=now.cosignatures,
+        )
         call.out.say(
             ngettext(
                 "{count} steward must sign for membership now",
                 "{count} stewards must sign for membership now",
-                stewards,
+                now.stewards_needed,
             ),
-            count=stewards,
+            count=now.stewards_needed,
         )
+        if now.cosignatures:
+            call.out.say(
+                ngettext(
+                    "whoever joins demands the cosignature of {count} of {names}",
+                    "whoever joins demands the cosignatures of {count} of {names}",
+                    now.cosignatures,
+                ),
+                count=now.cosignatures,
+                names=", ".join(names),
+            )
 
 
 def invitation(session: Session) -> dict[str, Any]:

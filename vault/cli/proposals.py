@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -101,9 +101,29 @@ def act_words(session: Session, act: Any) -> str:
         names["more"] = str(act["asks"]["approvals"])
     if "policy" in act:
         names["more"] = str(act["policy"]["stewards"])
+        names["watched"] = _watched(act["policy"])
     said = text.format(**names)
     why = act.get("why")
     return f"{said} ({why})" if why else said
+
+
+def _watched(policy: Mapping[str, Any]) -> str:
+    """Whose cosignatures a policy asks for, with the ids of their keys: names can look alike."""
+    from keys.errors import Error
+    from keys.signing import VerifierKey
+
+    if "cosigners" not in policy:
+        return ""
+    names = []
+    for pair in policy["cosigners"]:
+        try:
+            keys = [VerifierKey.parse(text) for text in pair]
+            names.append(f"{keys[0].name} ({', '.join(key.key_id.hex() for key in keys)})")
+        except Error:
+            names.append(_("one whose keys are none"))
+    return _(", and demand {count} cosignatures of {names}").format(
+        count=policy["cosignatures"], names="; ".join(names)
+    )
 
 
 _ACTS = {
@@ -117,6 +137,6 @@ _ACTS = {
     "grant-revoked": _("revoke {member}'s right to the case {case}"),
     "case-policy-set": _("let the case {case} ask for {more} approvals"),
     "hold-lifted": _("lift the legal hold on the case {case}"),
-    "vault-policy-set": _("let {more} stewards sign for membership"),
+    "vault-policy-set": _("let {more} stewards sign for membership{watched}"),
     "restore-declared": _("declare that an older copy of the vault was put back"),
 }

@@ -55,6 +55,7 @@ def status(call: Call) -> None:
             vkeys=[key.encode() for key in session.heads.keys(ACCESS)],
             authority_vkeys=[key.encode() for key in session.heads.keys(AUTHORITY)],
             **invitation(session),
+            **_watched(session),
             members=len(session.authority.members),
             cases=len(session.authority.cases),
             granted=[
@@ -75,6 +76,7 @@ def status(call: Call) -> None:
                 (_("Authority"), _entries(heads[AUTHORITY])),
                 (_("Access log"), _entries(heads[ACCESS])),
                 *_stamped(stamped),
+                *_cosigners(session),
                 (_("Members"), str(len(session.authority.members))),
                 (_("Cases"), _cases(session)),
                 *_granted(session),
@@ -85,6 +87,37 @@ def status(call: Call) -> None:
             call.out.say(_("Waiting: {text}"), text=text)
         for text in worries:
             call.out.say(_("Warning: {text}"), text=text)
+
+
+def _watched(session: Session) -> dict[str, Any]:
+    """Who watches over the access log from outside, and how far they came."""
+    found, authority = session.heads.cosigned(), session.authority
+    return {
+        "cosigners": [[key.encode() for key in pair] for pair in authority.cosigners],
+        "cosignatures": authority.cosignatures,
+        "cosigned": None
+        if found is None
+        else {"size": found.size, "time": found.time, "cosigners": list(found.names)},
+    }
+
+
+def _cosigners(session: Session) -> Iterator[tuple[str, str]]:
+    authority = session.authority
+    if not authority.cosigners:
+        return
+    names = ", ".join(pair[0].name for pair in authority.cosigners)
+    yield (
+        _("Cosigners"),
+        _("{count} of {names}").format(count=authority.cosignatures, names=names),
+    )
+    found = session.heads.cosigned()
+    if found is None:
+        yield _("Cosigned"), _("nothing yet that counts: nobody can join")
+    else:
+        yield (
+            _("Cosigned"),
+            _("{size} entries, at {time}").format(size=found.size, time=moment(found.time)),
+        )
 
 
 def _granted(session: Session) -> Iterator[tuple[str, str]]:

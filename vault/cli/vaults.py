@@ -10,8 +10,9 @@ import click
 
 from vault.cli.context import Call, case_words
 from vault.cli.group import PLACE, TEXT, Command
+from vault.cli.heads import take
 from vault.cli.proposals import signing
-from vault.cli.text import _, groups, lossless
+from vault.cli.text import _, groups, lossless, moment
 from vault.errors import FileError, LockedError, NoVaultError, UsageError
 
 if TYPE_CHECKING:
@@ -93,12 +94,26 @@ def init(call: Call, *, path: str) -> None:
     help=_("What the logs had when you were invited: then an older copy is noticed."),
 )
 @click.option(
+    "--cosigned",
+    type=PLACE,
+    metavar="FILE",
+    help=_("A cosigned checkpoint of the log: so much must be there at least."),
+)
+@click.option(
     "--older",
     is_flag=True,
     help=_("Accept a copy that was put back on purpose; ask the stewards first."),
 )
 @click.pass_obj
-def join(call: Call, *, path: str, fingerprint: str | None, seen: str | None, older: bool) -> None:
+def join(
+    call: Call,
+    *,
+    path: str,
+    fingerprint: str | None,
+    seen: str | None,
+    cosigned: str | None,
+    older: bool,
+) -> None:
     """Open a vault for the first time."""
     place = Path(path)
     if not place.exists():
@@ -112,10 +127,13 @@ def join(call: Call, *, path: str, fingerprint: str | None, seen: str | None, ol
     )
     for warning in folder.warnings(place):
         call.out.warn("{warning}", warning=warning)
+    given = None if cosigned is None else take(call, cosigned)
     identity = call.unlock()
     expected = None if seen is None else _positions(seen)
     try:
-        session = Session.join(place, identity, call.home, fingerprint, seen=expected, older=older)
+        session = Session.join(
+            place, identity, call.home, fingerprint, seen=expected, older=older, cosigned=given
+        )
     except LockedError:
         raise LockedError(
             _("{name} is not a member of this vault").format(name=identity.name),
@@ -126,11 +144,34 @@ def join(call: Call, *, path: str, fingerprint: str | None, seen: str | None, ol
         _tell_vault(call, session, place)
         call.out.say(_("You joined the vault at {path}."), path=path)
         call.out.say(_("Its fingerprint is {print}"), print=groups(session.fingerprint))
+        _tell_cosigned(call, session, given)
         if session.lost:
             _accept_older(call, session)
         held = [case for case in session.cases() if case.title is not None]
         for case in held:
             call.out.say(_("You hold the case {case}."), case=case_words(case))
+
+
+def _tell_cosigned(call: Call, session: Session, given: bytes | None) -> None:
+    """What somebody outside has signed of the log that this person sees for the first time."""
+    found = session.heads.demand(given)
+    if found is None:
+        return
+    size = session.replica.position("access").size
+    call.out.object(
+        "cosigned", size=found.size, of=size, time=found.time, cosigners=list(found.names)
+    )
+    call.out.say(
+        _("{names} signed at {time} that the log only grew to {size} of its {all} entries."),
+        names=", ".join(found.names),
+        time=moment(found.time),
+        size=found.size,
+        all=size,
+    )
+    if found.size < size:
+        call.out.note(
+            _("nobody outside has signed the {count} entries since"), count=size - found.size
+        )
 
 
 def _offer_recovery(call: Call, session: Session) -> None:
