@@ -68,7 +68,6 @@ class Label(Enum):
     ENTRY_KEY = b"evault/1/entry-key"
     ENTRY_BOX = b"evault/1/entry-box"
     DISCLOSURE = b"evault/1/disclosure"
-    CONFLICT = b"evault/1/conflict"
     MESSAGE = b"evault/1/message"
     ANSWER = b"evault/1/answer"
     TICKET = b"evault/1/ticket"

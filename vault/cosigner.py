@@ -91,7 +91,7 @@ class Cosigner:
     Args:
         home: The folder for all local state.
         identity: Who signs.
-        name: As whom; of a name that is used for nothing else.
+        name: As whom: a name that is used for nothing else. The usual one tells nothing of them.
         clock: Seconds since the epoch.
 
     Raises:
@@ -105,7 +105,9 @@ class Cosigner:
         name: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.name = name or f"evault/cosigner/{identity.device}"
+        # Not the device's id: it stands in clear wherever a cosigned checkpoint is kept.
+        usual = expand(identity.local_key, Label.COSIGNER_NAME, length=16)
+        self.name = name or f"evault/cosigner/{ids.show(usual)}"
         self._home, self._identity, self._clock = home, identity, clock
         self._signing = identity.cosigner(self.name)
         if len(self.name.encode()) > 255:

@@ -170,3 +170,26 @@ def test_checking_a_proof_needs_no_database(world: World) -> None:
         "assert not {'sqlalchemy', 'vault.store', 'vault.session'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_export_is_checked_with_the_logs_keys(world: World, form: str) -> None:
+    """Beside its proof, by somebody without the vault; with a row less, or other keys, not."""
+    record = world.records["carta.txt"]
+    world("ana", "get", record, "-o", world.root / "x", "--purpose", "review")
+    place = world.root / f"log.{form}"
+    world("pia", "log", "export", "--format", form, "-o", place)
+    keys, proof = world.root / "keys.txt", f"{place}.proof"
+    keys.write_text("\n".join(vkeys(world)) + "\n")
+    (found,) = world.json("nobody", "verify-proof", proof, "--key", keys, EVAULT_VAULT="")
+    assert (found["valid"], found["what"]) == (True, "export")
+    assert found["rows"] == found["size"] > 0
+    other = vkeys(world, "authority_vkeys")[0]
+    assert not world.json("nobody", "verify-proof", proof, "--key", other, code=21)[0]["valid"]
+    data = place.read_bytes()
+    place.write_bytes(data.rstrip(b"\r\n").rpartition(b"\n")[0] + b"\n")
+    assert not world.json("nobody", "verify-proof", proof, "--key", keys, code=21)[0]["valid"]
+    place.write_bytes(b"nothing")
+    world("nobody", "verify-proof", proof, "--key", keys, code=23)
+    place.unlink()
+    world("nobody", "verify-proof", proof, "--key", keys, code=15)

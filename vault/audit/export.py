@@ -137,7 +137,10 @@ def rows_of(said: dict[str, Any], data: bytes) -> list[tuple[int, str]]:
     try:
         if said["selected"]["format"] == "csv":
             text = io.StringIO(data.decode("utf-8-sig"), newline="")
-            return [(int(cells["index"]), cells["leaf"]) for cells in csv.DictReader(text)]
+            table = csv.DictReader(text)
+            if tuple(table.fieldnames or ()) != COLUMNS:
+                raise ValueError("other columns")
+            return [(int(cells["index"]), cells["leaf"]) for cells in table]
         rows = [json.loads(line) for line in data.splitlines()]
         return [(int(cells["index"]), str(cells["leaf"])) for cells in rows]
     except (KeyError, TypeError, ValueError, RecursionError, csv.Error):

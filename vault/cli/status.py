@@ -244,8 +244,8 @@ def _worries(call: Call, session: Session) -> Iterator[str]:
     proofs = len(session.local.proofs())
     if proofs:
         yield ngettext(
-            "{count} proof that the vault showed two histories is kept: tell the other members",
-            "{count} proofs that the vault showed two histories are kept: tell the other members",
+            "{count} proof that the vault showed two histories is kept: `evault log conflicts`",
+            "{count} proofs that the vault showed two histories are kept: `evault log conflicts`",
             proofs,
         ).format(count=proofs)
     for index, error in session.replica.problems.items():
