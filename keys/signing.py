@@ -473,6 +473,7 @@ def _parse_line(line: str) -> Signature:
     return Signature(parts[1], raw[:4], raw[4:])
 
 
+@lru_cache(maxsize=4096)
 def _check_name(name: str) -> None:
     if "+" in name or name.split() != [name] or min(name) < " ":
         raise MalformedError("a key name is empty, or holds a space or a plus sign")

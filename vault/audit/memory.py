@@ -5,7 +5,7 @@ It is encrypted under the identity like the pins, holds no words of a reason, an
 where the log still extends it. Lost or damaged it costs nothing but time.
 
     audit           LP(JSON of what is known of it, the state of `Sequence`)
-    audit-<block>   LP(JSON list of rows, the hashes of `Sequence`), of a fixed number of entries
+    audit-<block>   LP(JSON list of rows, hashes and times of `Sequence`), of as many entries each
 
 Of the blocks the last one alone is written anew, and their rows are read when somebody asks for
 them: what it costs follows what is new.
@@ -107,9 +107,10 @@ def recall(
         had = {tuple(key) for key in about["keys"]}
         if any(key not in had and _began(replica, key) < size for key in keys):
             return None
-        hashes = b"".join(_read(local, block)[1] for block in range(-(-size // _BLOCK)))
+        blocks = [_read(local, block) for block in range(-(-size // _BLOCK))]
+        hashes, times = (b"".join(block[part] for block in blocks) for part in (1, 2))
         rows = Rows(local, size)
-        sequence = Sequence.load(replica, state, hashes, rows.__getitem__)
+        sequence = Sequence.load(replica, state, hashes, times, rows.__getitem__)
         _check_extends(replica, reads, sequence)
     except (Error, ValueError, KeyError, TypeError, IndexError):
         return None
@@ -141,7 +142,9 @@ def remember(local: Local, sequence: Sequence, rows: Rows, keys: Keys) -> None:
     """
     files = {
         f"{_STATE}-{block}": lp(
-            rows.block(block), sequence.hashes(block * _BLOCK, (block + 1) * _BLOCK)
+            rows.block(block),
+            sequence.hashes(block * _BLOCK, (block + 1) * _BLOCK),
+            sequence.stamps(block * _BLOCK, (block + 1) * _BLOCK),
         )
         for block in rows.changed()
     }
@@ -154,7 +157,7 @@ def _read(local: Local, block: int) -> list[bytes]:
     kept = local.recall(f"{_STATE}-{block}")
     if kept is None:
         raise MalformedError("a part of what was verified before is missing")
-    return parse_lp(kept, 2)
+    return parse_lp(kept, 3)
 
 
 def _began(replica: Replica, key: tuple[str, int]) -> int:

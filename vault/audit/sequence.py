@@ -8,7 +8,9 @@ before, with the requests and renewals that it speaks of.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+from array import array
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from keys.derive import lp, parse_lp
@@ -111,6 +113,8 @@ class Sequence:
         self._roots = bytearray(merkle.EMPTY_ROOT)
         self._leaves = bytearray()
         self._ids = bytearray()
+        # The gate's time of each entry; zero where it could not be opened.
+        self._times: array[int] = array("Q")
         self._used: set[bytes] = set()
         self._last: tuple[int, int, int] | None = None
         self._seen: dict[str, tuple[int, int]] = {}
@@ -130,6 +134,10 @@ class Sequence:
         """The leaf hash of an entry, 32 bytes; nothing where there is none."""
         return bytes(self._leaves[32 * index : 32 * index + 32])
 
+    def times(self) -> Iterator[tuple[int, int]]:
+        """Index and gate time of each entry that could be opened."""
+        return ((at, time) for at, time in enumerate(self._times) if time)
+
     def note_id_at(self, index: int) -> bytes:
         """The hash of an entry's note id, 32 bytes; nothing where it is no entry at all."""
         found = bytes(self._ids[32 * index : 32 * index + 32])
@@ -143,6 +151,7 @@ class Sequence:
         self._leaves += found.leaf
         self._roots += self._frontier.root()
         self.size += 1
+        self._times.append(0 if found.row is None else found.row[8])
         if found.problem is not None:
             self._wrong(index, *found.problem, "judged")
         self._use(index, found.note_id)
@@ -202,9 +211,18 @@ class Sequence:
         rows = zip(*(_split(column) for column in columns), strict=True)
         return b"".join(part for row in rows for part in row)
 
+    def stamps(self, start: int, stop: int) -> bytes:
+        """The gate's times of a stretch, 8 bytes each, for a later `load`."""
+        return b"".join(time.to_bytes(8, "big") for time in self._times[start:stop])
+
     @classmethod
     def load(
-        cls, replica: Replica, raw: bytes, hashes: bytes, row: Callable[[int], Row | None]
+        cls,
+        replica: Replica,
+        raw: bytes,
+        hashes: bytes,
+        times: bytes,
+        row: Callable[[int], Row | None],
     ) -> Sequence:
         """What `dump` gave.
 
@@ -212,6 +230,7 @@ class Sequence:
             replica: The verified view, caught up.
             raw: From `dump`.
             hashes: Of all entries, one after another, from `hashes`.
+            times: The same from `stamps`.
             row: Gives the row of an entry.
 
         Raises:
@@ -236,7 +255,14 @@ class Sequence:
         made._roots += b"".join(parts[0::3])
         made._leaves += b"".join(parts[1::3])
         made._ids += b"".join(parts[2::3])
-        if len(parts) != 3 * made.size or made._frontier.root() != made.root:
+        made._times = array("Q", times[: 8 * made.size])
+        if sys.byteorder == "little":
+            made._times.byteswap()
+        if (
+            len(parts) != 3 * made.size
+            or len(made._times) != made.size
+            or made._frontier.root() != made.root
+        ):
             raise MalformedError("what was verified before is not of this format")
         made._used = set(parts[2::3]) - {_NO_ID}
         return made

@@ -58,6 +58,10 @@ class Audit:
         """The leaf hash of an entry, 32 bytes."""
         return self._sequence.leaf_at(index)
 
+    def times(self) -> Iterator[tuple[int, int]]:
+        """Index and gate time of each entry that could be opened."""
+        return self._sequence.times()
+
     def entries(self, start: int = 0) -> Iterator[Access]:
         """Every entry from an index on, in the log's order, as far as it could be opened."""
         wrong = {
@@ -129,8 +133,7 @@ def verify(
 def _with_stamps(audit: Audit, replica: Replica, reads: Reads, roots: Roots) -> Audit:
     """What time-stamps from outside say of it."""
     found = stamped.stamped(replica, reads, roots)
-    times = ((one.index, one.time) for one in audit.entries() if one.opened)
-    wrong = stamped.problems(replica, found, times)
+    wrong = stamped.problems(replica, found, audit.times())
     false = {one.log for one in wrong if one.code == "false-time"}
     return replace(
         audit,
