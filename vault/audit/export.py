@@ -137,13 +137,12 @@ def rows_of(said: dict[str, Any], data: bytes) -> list[tuple[int, str]]:
     try:
         if said["selected"]["format"] == "csv":
             text = io.StringIO(data.decode("utf-8-sig"), newline="")
-            table = csv.DictReader(text)
-            if tuple(table.fieldnames or ()) != COLUMNS:
-                raise ValueError("other columns")
-            return [(int(cells["index"]), cells["leaf"]) for cells in table]
-        rows = [json.loads(line) for line in data.splitlines()]
-        return [(int(cells["index"]), str(cells["leaf"])) for cells in rows]
-    except (KeyError, TypeError, ValueError, RecursionError, csv.Error):
+            heads, *rows = csv.reader(text, strict=True)
+            at = tuple(heads).index("index"), tuple(heads).index("leaf")
+            return [(int(cells[at[0]]), cells[at[1]]) for cells in rows]
+        objects = [json.loads(line) for line in data.splitlines()]
+        return [(int(fields["index"]), str(fields["leaf"])) for fields in objects]
+    except (LookupError, TypeError, ValueError, RecursionError, csv.Error):
         raise MalformedError("the file beside the proof is not the export") from None
 
 
