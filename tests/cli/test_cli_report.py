@@ -60,7 +60,7 @@ def test_holders_see_their_cases_and_no_reasons(world: World, tmp_path: Path) ->
     (made,) = world.json("ana", "log", "report", "-o", tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert made["result"] == "not-checked"
-    assert "Not checked" in text
+    assert "Not all checked" in text
     assert "hearing" in text
     assert secret not in text
     assert TITLE not in text
@@ -77,6 +77,7 @@ def test_an_outsiders_report_needs_whole_days(world: World, tmp_path: Path) -> N
     world("pia", "log", "report", "--outsider", "-o", path, *DAYS)
     text = path.read_text()
     assert "<script" not in text
+    assert "1 January 2026" in text
     for hidden in (REF, world.case, *NAMES.values(), *world.members.values()):
         assert hidden not in text
 

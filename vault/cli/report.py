@@ -89,6 +89,7 @@ def report(
         call.missing("-o", _("name the file to write, such as report.html"))
     from vault import report as pages
     from vault.audit.figures import figures
+    from vault.intake import moment
     from vault.outfile import write_new
 
     limits, path = _thresholds(hours, zone), Path(output)
@@ -112,8 +113,8 @@ def report(
             entries=counted.tally.total,
             size=verification.size,
             root=verification.root,
-            since=period.since,
-            until=period.until,
+            since=None if period.since is None else moment(period.since),
+            until=None if period.until is None else moment(period.until),
         )
         call.out.say(
             _("{path}: {count} entries, {unusual} findings"),

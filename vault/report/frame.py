@@ -20,7 +20,7 @@ STATES = {
     facts.INVALID: ("✕", "Not valid", "Something is not as an honest gate makes it: see below."),
     facts.NOT_CHECKED: (
         "?",
-        "Not checked",
+        "Not all checked",
         "Nothing is wrong with what could be checked; not everything could.",
     ),
 }
