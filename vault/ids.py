@@ -16,6 +16,7 @@ SIZE = 16
 # 16 bytes leave two bits of the last character unused: they are zero in the one spelling.
 _FORMS = {16: re.compile("[a-z2-7]{25}[aeimquy4]"), 20: re.compile("[a-z2-7]{32}")}
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 
 
 def draw() -> bytes:
@@ -36,7 +37,8 @@ def parse(text: str, size: int = SIZE) -> bytes:
     """
     if not is_id(text, size):
         raise MalformedError("not an id")
-    return base64.b32decode(text.upper() + "=" * (-len(text) % 8))
+    # The library's own decoder takes ten times as long, and whoever verifies a log decodes often.
+    return (int(text.translate(_DIGITS), 32) >> (5 * len(text) - 8 * size)).to_bytes(size, "big")
 
 
 def is_id(text: object, size: int = SIZE) -> bool:
