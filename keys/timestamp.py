@@ -15,8 +15,9 @@ What a verifier does, in order:
  3. exactly one certificate in it is the signer's by issuer and serial number, and its hash stands
     among the signed attributes (ESSCertID or ESSCertIDv2)
  4. that certificate is for time-stamping and nothing else, critically, and may sign
- 5. all digests are of the SHA-2 family, but that of an old-style ESSCertID
- 6. certificates lead from it to a root that the reader trusts; else nothing is proved either way
+ 5. what is signed was hashed with SHA-2; an old-style ESSCertID may be of SHA-1
+ 6. certificates lead from it to a root that the reader trusts, each signed by the next and not
+    over SHA-1 or MD5; else nothing is proved either way
  7. the signature, and the chain with its validity at the token's time
 
 `rfc3161_client` does step 7 (with OpenSSL) and parts of 1, 2 and 4. It picks the certificate whose
@@ -245,8 +246,6 @@ def _check_chain(token: Token, signer: Certificate, roots: Roots) -> Stamp:
             raise SignatureError(
                 f"a time-stamp was made when the certificate of {_name(one)!r} was not valid"
             )
-        if one is not path[-1] and one.signature_hash_algorithm is not None:
-            _check_digest(one.signature_hash_algorithm.name)
     checker = VerifierBuilder(roots=[path[-1]], intermediates=between).build()
     try:
         checker.verify(token.response, token.imprint)
@@ -257,11 +256,6 @@ def _check_chain(token: Token, signer: Certificate, roots: Roots) -> Stamp:
 
 def _bad(name: str) -> NoReturn:
     raise SignatureError(f"the signature or the chain of a time-stamp by {name!r} does not verify")
-
-
-def _check_digest(name: str) -> None:
-    if name in {"md5", "sha1"}:
-        raise SignatureError("a certificate of a time-stamp is signed over a digest of no worth")
 
 
 def _path(

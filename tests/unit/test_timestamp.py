@@ -240,6 +240,23 @@ def test_digests_of_no_worth_are_refused(tmp_path: Path) -> None:
         timestamp.verify(token(tmp_path, MESSAGE, imprint="sha1"), MESSAGE, trust(root()))
 
 
+def test_certificates_over_sha1_lead_nowhere(tmp_path: Path) -> None:
+    """An issuer's signature over SHA-1 is none: others could have made the certificate."""
+    signer = holder("Weak", root())
+    for name, data in (("root", root()), ("leaf", signer)):
+        (tmp_path / f"{name}.pem").write_bytes(data.pem)
+        (tmp_path / f"{name}.key").write_bytes(data.key_pem)
+    (tmp_path / "usage").write_text("extendedKeyUsage = critical, timeStamping\n")
+    request = "req -new -key leaf.key -subj /CN=Weak -out leaf.csr"
+    by = "-CA root.pem -CAkey root.key -set_serial 5 -sha1 -days 9 -extfile usage"
+    for words in (request, f"x509 -req -in leaf.csr {by} -out leaf.pem"):
+        subprocess.run(["openssl", *words.split()], cwd=tmp_path, capture_output=True, check=True)
+    certificate = tsa_kit.x509.load_pem_x509_certificate((tmp_path / "leaf.pem").read_bytes())
+    weak = tsa_kit.Holder(certificate, signer.key)
+    with pytest.raises(UntrustedError):
+        timestamp.verify(token(tmp_path / "tsa", MESSAGE, weak), MESSAGE, trust(root()))
+
+
 def test_a_signed_message_of_another_kind_is_no_token(tmp_path: Path) -> None:
     """What an authority's key signed as something else is not taken for a time-stamp."""
     other = token(tmp_path, MESSAGE, content="1.2.840.113549.1.7.1")
@@ -269,9 +286,16 @@ def test_what_is_no_token_is_malformed(tmp_path: Path, cut: int) -> None:
     with pytest.raises(MalformedError):
         timestamp.verify(found[:cut], MESSAGE, trust(root()))
     with pytest.raises(MalformedError):
-        timestamp.verify(found + b"\x00" * 70_000, MESSAGE, trust(root()))
-    with pytest.raises(MalformedError):
         timestamp.receive(found[:cut], timestamp.ask(MESSAGE))
+
+
+def test_what_is_too_long_is_not_looked_at(tmp_path: Path) -> None:
+    """An authority can send as much as it likes: no more than 64 KiB are parsed."""
+    found = made(tmp_path) + bytes(70_000)
+    with pytest.raises(MalformedError, match="too long"):
+        timestamp.verify(found, MESSAGE, trust(root()))
+    with pytest.raises(MalformedError, match="too long"):
+        timestamp.receive(found, timestamp.ask(MESSAGE))
 
 
 def test_roots_are_roots(tmp_path: Path) -> None:
