@@ -262,6 +262,8 @@ def test_two_heads_are_a_proof_only_if_they_contradict_each_other(world: World) 
         same = signed(ana, head(ana))
         other = signed(ana, head(ana)._replace(root=bytes(32)))
         authority = ana.heads.checkpoint(AUTHORITY)
+        name = head(ana, AUTHORITY).origin
+        elsewhere = signed(ana, head(ana)._replace(origin=name, root=bytes(32)))
         old, small = head(ana).size, head(ana)
         grown(world, ana)
         late = ana.heads.checkpoint()
@@ -277,6 +279,7 @@ def test_two_heads_are_a_proof_only_if_they_contradict_each_other(world: World) 
             conflicts.Conflict(keys, other, late, bytes(32), hashes),
             conflicts.Conflict(keys, other, late, small.root, hashes[:-1]),
             conflicts.Conflict(keys, early, authority),
+            conflicts.Conflict(keys, early, elsewhere),
             conflicts.Conflict(keys, late, early, small.root, hashes),
         ):
             with pytest.raises(ProofError):
@@ -291,6 +294,12 @@ def test_two_heads_are_a_proof_only_if_they_contradict_each_other(world: World) 
         bad = conflicts.Conflict(keys, early, join_note(text, lines)).encode()
         with pytest.raises(ProofError):
             conflicts.verify(bad, keys)
-        for data in (b"", good[:-1], good.replace(b"key ", b"kay ", 1), good + b"\n\nmore\n"):
+        for data in (
+            b"",
+            good[:-1],
+            good.replace(b"key ", b"kay ", 1),
+            good.replace(b"key ", b"key  "),
+            good + b"\n\nmore\n",
+        ):
             with pytest.raises(MalformedError):
                 conflicts.verify(data, keys)

@@ -249,11 +249,13 @@ def test_a_policy_that_could_not_hold_is_refused(world: World, allies: Allies) -
     with world.session("ana") as ana:
         log = ana.heads.keys()
     renamed = [VerifierKey("four.example", key.kind, key.public) for key in one]
+    called = [VerifierKey("one.example", key.kind, key.public) for key in two]
     itself = [VerifierKey(log[0].name, one[0].kind, one[0].public), log[1]]
     for pairs, count in (
         ([one], 2),
         ([one, one], 1),
         ([one, renamed], 2),
+        ([one, called], 2),
         ([one, [two[0], three[1]]], 1),
         ([[one[1], one[0]]], 1),
         ([log], 1),
