@@ -10,12 +10,20 @@ import io
 import json
 import shutil
 import sqlite3
+import sys
 import tempfile
 import zipfile
 from contextlib import suppress
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import tsa_kit
+
 from keys.identity import Identity
+from vault import ticket
+from vault.collect import collect
+from vault.cosigner import Cosigner
 from vault.deposit import Description
 from vault.errors import Error
 from vault.model import CasePolicy, Role
@@ -42,11 +50,13 @@ def main() -> None:
         for name, data in FILES.items():
             (root / "in" / name).write_bytes(data)
         fingerprint = _tell(root, vault, people)
+        more = _watch(root, vault, people)
         database = sqlite3.connect(vault / "vault.db")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         database.close()
         manifest = {
             "fingerprint": fingerprint,
+            **more,
             "seeds": {name: person.seed().hex() for name, person in people.items()},
         }
         out = io.BytesIO()
@@ -110,6 +120,26 @@ def _tell(root: Path, vault: Path, people: dict[str, Identity]) -> str:
     with Session.open(vault, eva, root / "Eva") as session:
         session.renewals.confirm(case)
     return fingerprint
+
+
+def _watch(root: Path, vault: Path, people: dict[str, Identity]) -> dict[str, str]:
+    """What others have to do with it: a collector, somebody who cosigns, an authority that stamps.
+
+    Gives what the manifest has besides: the cosigned checkpoint and the authority's root.
+    """
+    ally = Cosigner(root / "Ally", Identity.create("Ally"), "ally.example/golden")
+    with Session.open(vault, people["Ana"], root / "Ana") as session:
+        (case, *_) = session.cases()
+        issued = session.tickets.issue(case.id, session.now() + 7 * 86_400)
+        found = ticket.parse(issued.file)
+        collect(found.terms, found.unlock(), [root / "in" / "statement.txt"], root / "one.parcel")
+        session.tickets.accept(root / "one.parcel")
+        session.people.set_policy(None, [ally.keys], 1)
+        session.export("disclosure", 1, 1)
+        cosigned = ally.cosign(session.heads.checkpoint(), session.heads.keys()).note
+        session.heads.keep(cosigned)
+        session.stamping.receive(tsa_kit.reply(root / "tsa", session.stamping.ask()))
+    return {"cosigned": cosigned.decode(), "root": tsa_kit.root().pem.decode()}
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from keys.identity import Identity
+from vault import disclosed
 from vault.check import check
-from vault.errors import LockedError
+from vault.errors import LockedError, LogError
 from vault.session import Session
 from vault.store.folder import FORMAT
 
 HERE = Path(__file__).parent
-FROZEN = 2
 GOLDEN = sorted(HERE.glob("vault-*.zip"))
 CONTENT = {
     "in/statement.txt": b"They waited outside the clinic at seven in the morning.\n",
@@ -99,7 +99,37 @@ def test_years_that_were_frozen_are_what_they_were(tmp_path: Path) -> None:
         Session.join(tmp_path / "vault", people["Max"], tmp_path / "homes" / "Max", fingerprint)
 
 
+def test_what_outsiders_had_to_do_with_it_is_what_it_was(tmp_path: Path) -> None:
+    """Format 3: a collector's deposit, cosigners, a cosigned head, a time-stamp, a disclosure."""
+    people, fingerprint = unpacked(3, tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    for name in ("Ana", "Ben", "Eva", "Dolores"):
+        home = tmp_path / "homes" / name
+        with Session.join(tmp_path / "vault", people[name], home, fingerprint) as session:
+            assert check(session.store, session).problems == []
+            assert session.verify()[1] == []
+            found = session.heads.cosigned()
+            assert found is not None
+            assert found.names == ("ally.example/golden",)
+            assert found.note == manifest["cosigned"].encode()
+            session.stamping.trust(manifest["root"].encode())
+            (stamped,) = session.stamping.found()
+            assert stamped.result == "valid"
+            if name != "Dolores":
+                assert len(list(session.records())) == 4
+            else:
+                data = session.heads.disclose(0)
+                assert disclosed.verify(data, session.heads.keys()).actor.kind == "deposit"
+    with pytest.raises(LogError):
+        Session.join(
+            tmp_path / "vault",
+            people["Lea"],
+            tmp_path / "homes" / "Lea",
+            fingerprint,
+            cosigned=manifest["cosigned"].replace("ally.example", "other.example").encode(),
+        )
+
+
 def test_there_is_a_frozen_vault_of_each_format() -> None:
-    """Up to the last that is frozen: this version's is still being made."""
-    assert FROZEN in {FORMAT - 1, FORMAT}
-    assert [path.stem for path in GOLDEN] == [f"vault-{n}" for n in range(1, FROZEN + 1)]
+    """Up to this version's."""
+    assert [path.stem for path in GOLDEN] == [f"vault-{n}" for n in range(1, FORMAT + 1)]
