@@ -351,6 +351,7 @@ class Store:
         if not (path / _DATABASE).exists():
             raise MissingError("the vault's database is missing", "restore it from a backup")
         self.path = path
+        self._file = _identity(path / _DATABASE)
         self.blobs = Blobs(path / "blobs")
         # An older vault is read as it is, and changed by the first who writes.
         version = folder.FORMAT if fresh else folder.version(path)
@@ -412,8 +413,10 @@ class Store:
         """One consistent snapshot.
 
         Raises:
+            MissingError: The database was taken away since it was opened.
             BusyError, DamageError, FileError: as the database has it.
         """
+        self._check_there()
         with _translated(), ExitStack() as stack:
             connection = self._begin(stack)
             yield Reads(connection)
@@ -424,6 +427,7 @@ class Store:
 
         Raises:
             BusyError: Another process holds the lock.
+            MissingError: The database was taken away since it was opened: what was written is lost.
             ReadOnlyError: The vault cannot be written.
             DamageError, FileError: as the database has it.
         """
@@ -433,6 +437,32 @@ class Store:
             connection = self._engine.connect().execution_options(evault_write=True)
             with connection, connection.begin():
                 yield Writes(connection)
+            # What went into a file that has no name any more is lost: nothing may follow from it.
+            self._check_there(log=True)
+
+    def _check_there(self, *, log: bool = False) -> None:
+        """Make sure that the database that is open is the one that lies in the folder.
+
+        The system lets a program go on with a file that somebody else has deleted or replaced.
+
+        Args:
+            log: Whether something was written just now, so that there is a write-ahead log.
+
+        Raises:
+            MissingError: It is not.
+        """
+        file = self.path / _DATABASE
+        try:
+            there = _identity(file) == self._file
+            there = there and (not log or file.with_name(file.name + "-wal").exists())
+        except FileNotFoundError:
+            there = False
+        if not there:
+            raise MissingError(
+                "the vault's database was deleted or replaced while it was open, so nothing can be "
+                "logged and nothing is released",
+                "find out who did that, and restore it from a backup that is not older",
+            )
 
     def _begin(self, stack: ExitStack) -> Connection:
         """A connection with one snapshot, in which no table of the file is hidden."""
@@ -568,6 +598,12 @@ def _engine(path: Path, shadowed: Sequence[Table] = ()) -> Engine:
     return engine
 
 
+def _identity(file: Path) -> tuple[int, int]:
+    """Which file a path leads to."""
+    found = file.stat()
+    return found.st_dev, found.st_ino
+
+
 def _log_name(number: int) -> str:
     for name, known in _LOGS.items():
         if known == number:
@@ -578,7 +614,24 @@ def _log_name(number: int) -> str:
 _WORDS: Sequence[tuple[str, type[Error], str, str]] = (
     ("locked", BusyError, "another process holds the vault", "try again in a moment"),
     ("busy", BusyError, "another process holds the vault", "try again in a moment"),
-    ("full", FileError, "the disk is full: nothing was changed", "free some space and try again"),
+    (
+        "full",
+        FileError,
+        "the disk is full, so nothing can be logged: nothing was changed and nothing is released",
+        "free some space and try again",
+    ),
+    (
+        "disk I/O error",
+        FileError,
+        "the disk is full or fails, so the vault cannot be used, and nothing is released",
+        "free some space; if there is enough, copy the vault to another disk",
+    ),
+    (
+        "unable to open",
+        FileError,
+        "the vault's database, or a file beside it, cannot be opened, and nothing is released",
+        "look at vault.db and vault.db-wal in its folder: are they files that you can write?",
+    ),
     (
         "readonly",
         ReadOnlyError,
