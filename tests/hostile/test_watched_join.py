@@ -224,6 +224,9 @@ def test_verifying_the_log_says_who_watched(world: World, allies: Allies) -> Non
             steps = cosigned(ana.replica, reads)
         assert [step.result for step in steps] == ["invalid", "not-checked", "not-checked"]
         assert "one.example" in steps[0].about
+        last = ana.replica.heads[ACCESS].size - 1
+        found = [problem for problem in ana.verify()[1] if problem.step == "cosigned"]
+        assert [(problem.index, problem.reason) for problem in found] == [(last, steps[0].about)]
 
 
 # --- the policy -----------------------------------------------------------------------------------

@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 from keys.errors import SignatureError
 from keys.signing import VerifierKey, signed_at, split_note, verify_note
-from vault.audit.findings import INVALID, UNCHECKED, VALID, Step
-from vault.errors import Error, ForkedError, LogError, MalformedError, VerificationError
+from vault.audit.findings import INVALID, UNCHECKED, VALID, Problem, Step
+from vault.errors import Error, LogError, MalformedError, VerificationError
 from vault.gate.heads import check_root
 from vault.log import checkpoint
 from vault.log.checkpoint import Checkpoint
 from vault.note import ACCESS
 from vault.replica import Replica
-from vault.store import Reads
+from vault.store import Cosigned, Reads
 
 NAME = "cosigned"
 
@@ -92,54 +92,82 @@ def newest(replica: Replica, reads: Reads) -> Cosignature | None:
 def cosigned(replica: Replica, reads: Reads) -> list[Step]:
     """What to say of cosigners in `log verify`: valid, invalid (which, why), not checked (why).
 
+    Nothing where the vault's policy names none: nothing was to be checked.
+
     Args:
         replica: The verified view, caught up with this snapshot.
         reads: The snapshot.
     """
+    return [found.step for found in findings(replica, reads)]
+
+
+class Finding(NamedTuple):
+    """One step, and how many entries the checkpoint that it is about says that the log had."""
+
+    step: Step
+    size: int
+
+
+def findings(replica: Replica, reads: Reads) -> list[Finding]:
+    """As `cosigned`, for who names what is invalid by its place."""
+    return list(_findings(replica, reads))
+
+
+def problems(found: Sequence[Finding]) -> list[Problem]:
+    """What is invalid, as problems of the access log."""
+    return [
+        Problem(ACCESS, max(one.size - 1, 0), one.step.about, NAME, NAME)
+        for one in found
+        if one.step.result == INVALID
+    ]
+
+
+def _findings(replica: Replica, reads: Reads) -> Iterator[Finding]:
+    furthest: dict[str, int] = {}
     if not replica.authority.cosigners:
-        return [Step(NAME, UNCHECKED, "this vault's policy names no cosigners")]
-    return list(_steps(replica, reads))
-
-
-def _steps(replica: Replica, reads: Reads) -> Iterator[Step]:
-    pairs = replica.authority.cosigners
-    found: dict[str, int] = {}
+        return
     for kept in reads.cosigned(ACCESS):
-        try:
-            said = said_of(replica, kept.note)
-        except Error as error:
-            yield Step(NAME, INVALID, f"the checkpoint kept of {kept.size}: {error.message}")
-            continue
-        signed, bad = [], []
-        for pair in pairs:
-            try:
-                if _signed(kept.note, pair):
-                    signed.append(pair[0].name)
-            except SignatureError as error:
-                bad.append(error.message)
-        try:
-            check_root(reads, replica, ACCESS, said)
-        except ForkedError as error:
-            # Only what somebody has signed accuses anybody.
-            if signed:
-                yield Step(NAME, INVALID, f"{', '.join(signed)} saw another log: {error.message}")
-            continue
-        except Error as error:
-            if signed:
-                yield Step(NAME, INVALID, f"{', '.join(signed)} saw more: {error.message}")
-            continue
-        for message in bad:
-            yield Step(NAME, INVALID, f"the checkpoint kept of {kept.size}: {message}")
+        signed: list[str] = []
+        for about in _wrong(replica, reads, kept, signed):
+            yield Finding(Step(NAME, INVALID, about), kept.size)
         for name in signed:
-            found[name] = max(found.get(name, 0), said.size)
+            furthest[name] = max(furthest.get(name, 0), kept.size)
     head = replica.heads[ACCESS].size
-    for pair in pairs:
+    for pair in replica.authority.cosigners:
         name = pair[0].name
-        if name not in found:
-            yield Step(NAME, UNCHECKED, f"nothing is here that {name} has signed")
+        if name not in furthest:
+            about = f"nothing is here that {name} has signed"
+            yield Finding(Step(NAME, UNCHECKED, about), 0)
             continue
-        about = f"{name} has signed that the log only grew to {found[name]} of its {head} entries"
-        yield Step(NAME, VALID, about)
+        size = furthest[name]
+        about = f"{name} has signed that the log only grew to {size} of its {head} entries"
+        yield Finding(Step(NAME, VALID, about), size)
+
+
+def _wrong(replica: Replica, reads: Reads, kept: Cosigned, signed: list[str]) -> Iterator[str]:
+    """What is wrong with a kept checkpoint; who truly signed what the log had goes to `signed`."""
+    where = f"the checkpoint kept of {kept.size} entries"
+    try:
+        said = said_of(replica, kept.note)
+    except Error as error:
+        yield f"{where}: {error.message}"
+        return
+    true, false = [], []
+    for pair in replica.authority.cosigners:
+        try:
+            true += [pair[0].name] if _signed(kept.note, pair) else []
+        except SignatureError as error:
+            false.append(f"{where}: {error.message}")
+    try:
+        check_root(reads, replica, ACCESS, said)
+    except Error as error:
+        # Only what somebody has signed accuses anybody.
+        if true:
+            yield f"{', '.join(true)} saw another log: {error.message}"
+        return
+    yield from false
+    # A row under another size says nothing.
+    signed += true if said.size == kept.size else []
 
 
 def said_of(replica: Replica, note: bytes) -> Checkpoint:

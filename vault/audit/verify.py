@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from keys.timestamp import Roots
-from vault.audit import memory, stamped
+from vault.audit import cosigned, memory, stamped
 from vault.audit.access import Access, of_row, remembered
 from vault.audit.examine import Examiner
 from vault.audit.findings import INVALID, UNCHECKED, VALID, Notice, Problem, Step, Verified
@@ -127,7 +127,17 @@ def verify(
     steps = tuple(_steps(replica, sequence, problems, since))
     notices = tuple(sequence.notices)
     audit = Audit(logs, steps, tuple(problems), notices, since, replica, sequence, rows)
-    return _with_stamps(audit, replica, reads, roots or Roots())
+    return _with_stamps(_with_cosigners(audit, replica, reads), replica, reads, roots or Roots())
+
+
+def _with_cosigners(audit: Audit, replica: Replica, reads: Reads) -> Audit:
+    """What cosigners from outside say of it."""
+    found = cosigned.findings(replica, reads)
+    return replace(
+        audit,
+        steps=(*audit.steps, *(one.step for one in found)),
+        problems=(*audit.problems, *cosigned.problems(found)),
+    )
 
 
 def _with_stamps(audit: Audit, replica: Replica, reads: Reads, roots: Roots) -> Audit:
