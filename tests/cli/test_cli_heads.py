@@ -154,9 +154,13 @@ def test_what_does_not_hold_has_its_exit_code(world: World) -> None:
         assert world("nobody", "--json", "verify-proof", path, "--key", key, code=23).raw == b""
     assert world("nobody", "--json", "verify-proof", place, code=2).raw == b""
     assert world("nobody", "verify-proof", place, "--key", "a+b+c", code=2).raw == b""
+    before = len(world.log())
+    world("pia", "log", "disclose", 0, "-o", place, code=15)
+    world("pia", "log", "disclose", 0, "-o", world.vault / "q", code=15)
     world("pia", "log", "disclose", 99, "-o", world.root / "q", code=13)
     world("carla", "log", "disclose", 0, "-o", world.root / "q", code=30)
     assert not (world.root / "q").exists()
+    assert len(world.log()) == before
 
 
 def test_checking_a_proof_needs_no_database(world: World) -> None:
