@@ -169,6 +169,24 @@ def test_what_does_not_answer_as_it_should_is_told(
     assert steps(world) == []
 
 
+def test_nobody_is_sent_elsewhere(world: World, tmp_path: Path) -> None:
+    """A redirection is not followed: who learns of the query is whom the user named."""
+    asked: list[bytes] = []
+
+    def other(handler: BaseHTTPRequestHandler, query: bytes) -> None:
+        asked.append(query)
+        tsa_kit.send(handler, b"")
+
+    with tsa_kit.served(tmp_path / "other", other) as there:
+
+        def move(handler: BaseHTTPRequestHandler, _query: bytes) -> None:
+            tsa_kit.send(handler, b"", 302, Location=there)
+
+        with tsa_kit.served(tmp_path / "tsa", move) as url:
+            world("ana", "log", "timestamp", "--tsa", url, code=15)
+    assert asked == []
+
+
 def test_a_page_instead_of_an_answer_is_malformed(world: World, tmp_path: Path) -> None:
     """What is no time-stamp at all is exit 23."""
     with tsa_kit.served(tmp_path / "tsa", lambda h, _q: tsa_kit.send(h, b"<html>")) as url:
