@@ -2,8 +2,8 @@
 
 Each entry is examined by itself, so stretches of it go to processes of their own, which read the
 store for themselves: what they say comes back in the log's order. The processes are forks, because
-keys stay in memory and are never written or sent; where the system has no safe fork, one process
-does it all.
+keys stay in memory and are never written or sent; where the system has no safe fork, and in a
+program with other threads, whose locks a fork would copy, one process does it all.
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ import marshal
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vault.audit.examine import Examiner
 from vault.audit.sequence import Seen, seen
-from vault.errors import MissingError, VerificationError
+from vault.errors import Error, MissingError, VerificationError
 from vault.note import ACCESS
 from vault.replica import Replica
 from vault.store import Reads, Store
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 Progress = Callable[[int], None]
 """Called with how many entries more were examined."""
@@ -35,12 +40,7 @@ _WORTH = 2000
 class _Job(NamedTuple):
     path: Path
     examiner: Examiner
-
-
-_job: list[_Job] = []
-"""What the processes begin with: they are forks of this one."""
-
-_stores: list[Store] = []
+    stretches: list[tuple[int, int]]
 
 
 def sweep(
@@ -80,45 +80,67 @@ def sweep(
 def _parallel(
     examiner: Examiner, store: Store, start: int, stop: int, progress: Progress, cores: int
 ) -> Iterator[Seen]:
+    """Each process has every so many-th stretch and a pipe of its own: they share no lock that one
+    of them could die with."""
     import multiprocessing
 
-    _job[:] = [_Job(store.path, examiner)]
     stretches = [(at, min(at + _STRETCH, stop)) for at in range(start, stop, _STRETCH)]
-    pool = multiprocessing.get_context("fork").Pool(cores, _begin)
+    forks = multiprocessing.get_context("fork")
+    workers = []
+    for core in range(cores):
+        here, there = forks.Pipe(duplex=False)
+        job = _Job(store.path, examiner, stretches[core::cores])
+        process = forks.Process(target=_examine, args=(there, job), daemon=True)
+        process.start()
+        there.close()
+        workers.append((process, here))
     try:
-        for said in pool.imap(_examine, stretches):
-            found = marshal.loads(said)  # noqa: S302 - From our own fork, through a pipe.
-            if isinstance(found, str):
-                raise MissingError(found)
+        for number in range(len(stretches)):
+            found = _received(workers[number % cores][1])
             for one in found:
                 yield Seen(*one)
             progress(len(found))
     finally:
-        pool.terminate()
-        pool.join()
-        _job.clear()
+        for process, here in workers:
+            here.close()
+            # It holds nothing that would have to be put in order.
+            process.kill()
+            process.join()
 
 
-def _begin() -> None:
+def _received(pipe: Connection) -> list[tuple[Any, ...]]:
+    try:
+        found = marshal.loads(pipe.recv_bytes())  # noqa: S302 - From our own fork.
+    except (EOFError, OSError):
+        raise Error(
+            "a process that verified the log ended before it was done", "try again"
+        ) from None
+    if isinstance(found, str):
+        raise MissingError(found)
+    return list(found)
+
+
+def _examine(pipe: Connection, job: _Job) -> None:
+    """What one process does."""
     # An interruption is for the process that the user sees; it ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # It would touch, and so copy, all memory that is shared with that process; and it lives short.
     gc.disable()
-    _stores[:] = [Store(_job[0].path)]
-
-
-def _examine(stretch: tuple[int, int]) -> bytes:
-    examiner = _job[0].examiner
-    try:
-        with _stores[0].read() as reads:
-            entries = list(reads.entries(ACCESS, *stretch))
-        found = [tuple(seen(one)) for one in examiner.examine_all(entries)]
-    except VerificationError as error:
-        return marshal.dumps(error.message)
-    return marshal.dumps(found)
+    # Nobody reads on: the other process has ended.
+    with suppress(BrokenPipeError):
+        try:
+            with Store(job.path).read() as reads:
+                for stretch in job.stretches:
+                    entries = list(reads.entries(ACCESS, *stretch))
+                    found = [tuple(seen(one)) for one in job.examiner.examine_all(entries)]
+                    pipe.send_bytes(marshal.dumps(found))
+        except VerificationError as error:
+            pipe.send_bytes(marshal.dumps(error.message))
+    pipe.close()
 
 
 def _cores() -> int:
-    if not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux") or threading.active_count() > 1:
         return 1
     return len(os.sched_getaffinity(0))

@@ -198,9 +198,19 @@ class Output:
             bars.TimeRemainingColumn(),
         )
         console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        with bars.Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task(what, total=total)
-            yield Progress(lambda count: bar.advance(task, count))
+        bar = bars.Progress(*columns, console=console, transient=True)
+        task = bar.add_task(what, total=total)
+
+        def advance(count: int) -> None:
+            # Shown once there is something to show: it has a thread, and whoever starts processes
+            # does that before.
+            bar.start()
+            bar.advance(task, count)
+
+        try:
+            yield Progress(advance)
+        finally:
+            bar.stop()
 
     def is_terminal(self) -> bool:
         """Whether results go to a terminal."""

@@ -1,0 +1,93 @@
+"""Entries are examined by several processes as by one, and never where a fork is not safe."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from vault_kit import World, make
+
+from vault.audit import sweep as room
+from vault.audit.sweep import sweep
+from vault.errors import Error, MissingError
+from vault.session import Session
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A log of a dozen entries, which are enough for several processes, two at a time."""
+    monkeypatch.setattr(room, "_WORTH", 2)
+    monkeypatch.setattr(room, "_STRETCH", 2)
+    world = make(tmp_path)
+    with world.session("ben") as ben:
+        for _ in range(5):
+            ben.receive(ben.release([world.stored[0].record], "review"))
+    return world
+
+
+def swept(session: Session, cores: int | None) -> tuple[list[object], list[int]]:
+    """What is found, and how it went on."""
+    counted: list[int] = []
+    with session.store.read() as reads:
+        found = sweep(session.replica, session.store, reads, 1, counted.append, cores)
+        return list(found), counted
+
+
+def test_processes_find_what_one_finds(world: World) -> None:
+    """The same, in the same order, all of it; and none is left running."""
+    with world.session("aud") as aud:
+        alone, counted = swept(aud, 1)
+        together, parts = swept(aud, 2)
+    assert alone == together
+    assert sum(counted) == sum(parts) == len(alone) == 10
+    assert len(parts) == 5
+    assert multiprocessing.active_children() == []
+
+
+def test_no_fork_beside_threads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork would copy the locks that they hold: one process does it all then."""
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert room._cores() == 1
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_missing_entry_ends_it(world: World) -> None:
+    """Whichever process finds that it is not there, it is said with its number."""
+    with world.session("aud") as aud:
+        with world.database() as database:
+            database.execute("delete from log_entry where log = 1 and position = 8")
+        for cores in (1, 2):
+            with pytest.raises(MissingError, match="entry 8"):
+                swept(aud, cores)
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_dies_is_noticed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it had to examine is not passed over, and nobody waits for it for ever."""
+
+    def die(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with world.session("aud") as aud:
+        monkeypatch.setattr(room.Examiner, "examine_all", die)
+        with pytest.raises(Error, match="ended before it was done"):
+            swept(aud, 2)
+    assert multiprocessing.active_children() == []
+
+
+def test_whoever_stops_reading_leaves_nobody_behind(world: World) -> None:
+    """An interruption in the middle ends all processes."""
+    with world.session("aud") as aud, aud.store.read() as reads:
+        found = sweep(aud.replica, aud.store, reads, 1, lambda _count: None, 2)
+        next(found)
+        found.close()  # type: ignore[attr-defined]
+    assert multiprocessing.active_children() == []
