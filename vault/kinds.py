@@ -102,6 +102,18 @@ def _object(**fields: Check) -> Check:
     )
 
 
+def _position(value: Any) -> bool:
+    # Written out, because every note has up to four.
+    return (
+        type(value) is dict
+        and len(value) == 2
+        and "size" in value
+        and "root" in value
+        and _integer(value["size"])
+        and _hash(value["root"])
+    )
+
+
 def _group(value: Any) -> bool:
     return isinstance(value, str) and (value in {"members", "auditors", "gate"} or _id(value))
 
@@ -114,7 +126,7 @@ def _proposed(value: Any) -> bool:
 
 _HASH = re.compile("[0-9a-f]{64}").fullmatch
 _CODE = frozenset("abcdefghijklmnopqrstuvwxyz-")
-_POSITION = _object(size=_integer, root=_hash)
+_POSITION = _position
 _SEEN = _object(authority=_POSITION, access=_POSITION)
 _WRAP = _object(group=_group, number=_count, device=_device, wrap=_base64)
 _EPOCH = _object(
