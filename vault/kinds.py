@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
+from operator import call
 from typing import Any
 
 from vault import ids
@@ -453,7 +454,7 @@ def problem_of(kind: str, body: Any) -> str:
     if body.keys() != fields.keys():
         odd: Sequence[str] = sorted(body.keys() ^ fields.keys())
         return f"a {kind} note does not have exactly its fields (see {ascii(odd[0])[:40]})"
-    for name, check in fields.items():
-        if not check(body[name]):
-            return f"the field {name} of a {kind} note is not of its shape"
-    return ""
+    if all(map(call, fields.values(), map(body.__getitem__, fields))):
+        return ""
+    wrong = next(name for name, check in fields.items() if not check(body[name]))
+    return f"the field {wrong} of a {kind} note is not of its shape"

@@ -16,6 +16,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import orjson
+
 from keys.derive import lp, parse_lp
 from vault.audit.access import Row
 from vault.audit.sequence import Sequence
@@ -68,12 +70,12 @@ class Rows:
 
     def block(self, number: int) -> bytes:
         """A block's rows as they are kept."""
-        return json.dumps(self._block(number)).encode()
+        return orjson.dumps(self._block(number))
 
     def _block(self, number: int) -> list[Row | None]:
         if number not in self._blocks:
             wanted = min(max(self._kept - number * _BLOCK, 0), _BLOCK)
-            rows = json.loads(_read(self._local, number)[0]) if wanted else []
+            rows = orjson.loads(_read(self._local, number)[0]) if wanted else []
             if len(rows) < wanted:
                 raise DamageError("the local state is damaged", "run `evault log verify`")
             # Somebody else may have kept more meanwhile.

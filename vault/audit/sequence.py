@@ -147,7 +147,7 @@ class Sequence:
         """Take the next entry."""
         index = self.size
         self._frontier.append(found.leaf)
-        before = self.root
+        before = self.root_at(index)
         self._leaves += found.leaf
         self._roots += self._frontier.root()
         self.size += 1

@@ -33,6 +33,8 @@ Progress = Callable[[int], None]
 """Called with how many entries more were examined."""
 
 _STRETCH = 200
+_PLAIN = 2
+"""The form of marshal that does not look for what stands in it twice, which takes longer."""
 _WORTH = 2000
 """From how many entries on further processes are worth their start."""
 
@@ -134,9 +136,9 @@ def _examine(pipe: Connection, job: _Job) -> None:
                 for stretch in job.stretches:
                     entries = list(reads.entries(ACCESS, *stretch))
                     found = [tuple(seen(one)) for one in job.examiner.examine_all(entries)]
-                    pipe.send_bytes(marshal.dumps(found))
+                    pipe.send_bytes(marshal.dumps(found, _PLAIN))
         except VerificationError as error:
-            pipe.send_bytes(marshal.dumps(error.message))
+            pipe.send_bytes(marshal.dumps(error.message, _PLAIN))
     pipe.close()
 
 
