@@ -47,6 +47,10 @@ def story(tmp_path: Path) -> tuple[World, list[str]]:
     with world.session("aud") as auditor, pytest.raises(Exception, match="auditor"):
         auditor.release([stored.record], "hearing", REASON)
     for name in NAMES:
+        with world.session(name) as session:
+            # Who did what is remembered on each of their laptops.
+            assert session.audit().problems == ()
+            assert list(session.local.path.glob("audit*"))
         keyfile.write(world.home(name) / "identity", identity(name), PASSPHRASE, keyfile.LEAST)
     (world.root / FILE).unlink()
     secrets = [EVIDENCE, FILE, REASON, SOURCE, LABEL, TITLE, "2026-014", *NAMES.values()]

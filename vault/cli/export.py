@@ -11,7 +11,7 @@ import click
 from vault.cli import selecting
 from vault.cli.context import Call, inside
 from vault.cli.group import PLACE, Command
-from vault.cli.selecting import audited, fields, filter_of, worded
+from vault.cli.selecting import audited, fields, filter_of
 from vault.cli.text import _, visible
 from vault.errors import FileError
 
@@ -100,7 +100,7 @@ def _rows(session: Session, audit: Audit, found: list[Access]) -> Iterator[dict[
     from vault.audit.export import row
 
     refs = {case.id: case.case.ref for case in session.cases()}
-    for access in worded(session, iter(found)):
+    for access in session.with_reasons(iter(found)):
         made = row(access, audit.leaf(access.index), fields(session, access))
         yield made | {"case_ref": refs.get(access.case or "")}
 

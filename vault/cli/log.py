@@ -9,7 +9,7 @@ import click
 from vault.cli import selecting
 from vault.cli.context import Call
 from vault.cli.group import Noun
-from vault.cli.selecting import audited, fields, filter_of, worded
+from vault.cli.selecting import audited, fields, filter_of
 from vault.cli.sentences import Sentences
 from vault.cli.text import _, ngettext
 from vault.errors import DamageError, NotFoundError
@@ -71,7 +71,7 @@ def list_entries(call: Call, /, **given: Any) -> None:
     damaged = sealed = shown = 0
     with audited(call) as (session, audit):
         wanted, sentences = filter_of(session, given), Sentences(session)
-        for access in worded(session, select(audit.entries(), wanted)):
+        for access in session.with_reasons(select(audit.entries(), wanted)):
             if call.json:
                 found = fields(session, access)
                 damaged += access.problem is None and "problem" in found

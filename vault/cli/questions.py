@@ -9,7 +9,7 @@ import click
 from vault.cli import selecting
 from vault.cli.context import Call, shorten
 from vault.cli.group import Command
-from vault.cli.selecting import audited, fields, filter_of, find_person, worded
+from vault.cli.selecting import audited, fields, filter_of, find_person
 from vault.cli.sentences import Sentences
 from vault.cli.text import _, moment, ngettext
 from vault.cli.times import moment_of
@@ -99,7 +99,7 @@ def denied(call: Call, /, **given: Any) -> None:
     with audited(call) as (session, audit):
         wanted = filter_of(session, {**given, "outcomes": ("refused",)})
         sentences, count = Sentences(session), 0
-        for access in worded(session, select(audit.entries(), wanted)):
+        for access in session.with_reasons(select(audit.entries(), wanted)):
             count += 1
             call.out.object("entry", **fields(session, access))
             call.out.say("{index:>6}  {text}", index=access.index, text=sentences.of(access))

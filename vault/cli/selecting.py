@@ -202,11 +202,6 @@ def fields(session: Session, access: Access) -> dict[str, Any]:
     return found
 
 
-def worded(session: Session, entries: Iterator[Access]) -> Iterator[Access]:
-    """The same entries, with the words of their reasons where this member holds the case."""
-    return session.with_reasons(entries)
-
-
 def _held(session: Session, access: Access) -> bool:
     return access.case is not None and session.authority.holds(
         session.member.id, access.case, session.now()
