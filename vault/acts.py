@@ -83,7 +83,7 @@ def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
     """
     authority = replica.at(gate.body["authority"]["size"])
     said, origin = gate.body, note.origin(replica.vault, ACCESS)
-    if said["authority"] != authority.position.body():
+    if said["authority"]["root"] != authority.root:
         raise GateError(f"entry {index} names an authority that never was")
     if gate.origin != origin or said["access"]["size"] != index:
         raise GateError(f"entry {index} was judged for another place in the log")
@@ -98,11 +98,10 @@ def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
     if ticket is None and abs(said["time"] - actor.body["time"]) > DRIFT:
         raise GateError(f"entry {index} has quite another time than its actor's")
     seen = actor.body["seen"]
-    if seen["authority"]["size"] and (
-        replica.at(seen["authority"]["size"]).position.body() != seen["authority"]
-    ):
+    known = seen["authority"]
+    if known["size"] and replica.at(known["size"]).root != known["root"]:
         raise GateError(f"the actor of entry {index} had seen another authority log")
-    if said["authority"]["size"] < seen["authority"]["size"] or index < seen["access"]["size"]:
+    if said["authority"]["size"] < known["size"] or index < seen["access"]["size"]:
         raise GateError(f"entry {index} was judged by less than its actor had seen")
     if said["outcome"] == "refused":
         return

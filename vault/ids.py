@@ -14,7 +14,12 @@ from vault.errors import MalformedError
 
 SIZE = 16
 # 16 bytes leave two bits of the last character unused: they are zero in the one spelling.
-_FORMS = {16: re.compile("[a-z2-7]{25}[aeimquy4]"), 20: re.compile("[a-z2-7]{32}")}
+PATTERN = "[a-z2-7]{25}[aeimquy4]"
+"""A regular expression of the ids of 16 bytes."""
+DEVICE_PATTERN = "[a-z2-7]{32}"
+"""A regular expression of the ids of 20 bytes."""
+
+_FORMS = {16: re.compile(PATTERN), 20: re.compile(DEVICE_PATTERN)}
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 

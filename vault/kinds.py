@@ -6,139 +6,58 @@ parses; this is the table that it goes by, and what `vault/FORMAT.md` says in wo
 
 from __future__ import annotations
 
-import base64
-import re
-from collections.abc import Callable, Mapping, Sequence
-from operator import call
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vault import ids
+from vault.shapes import (
+    BASE64,
+    BOOLEAN,
+    CODE,
+    COUNT,
+    DEVICE,
+    FEW,
+    HASH,
+    HOURS,
+    ID,
+    INTEGER,
+    NOTE_TEXT,
+    POSITION,
+    TEXT,
+    Shape,
+    choice,
+    exactly,
+    listed,
+    optional,
+    plain_object,
+)
 
 Body = Mapping[str, Any]
-Check = Callable[[Any], bool]
-
-MAX_INTEGER = 2**53 - 1
-"""The largest integer that every JSON reader agrees on (RFC 8785)."""
-
-_MAX_TEXT = 4096
-
-# --- the shapes of fields ---------------------------------------------------------------------
+Fields = dict[str, Shape]
 
 
-def _integer(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= MAX_INTEGER
+def _is_group(value: Any) -> bool:
+    return isinstance(value, str) and (value in {"members", "auditors", "gate"} or ID.check(value))
 
 
-def _count(value: Any) -> bool:
-    return _integer(value) and value > 0
-
-
-def _few(value: Any) -> bool:
-    return _integer(value) and value <= 16
-
-
-def _hours(value: Any) -> bool:
-    return _count(value) and value <= 24 * 366
-
-
-def _boolean(value: Any) -> bool:
-    return type(value) is bool
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str) and len(value.encode("utf-8", "replace")) <= _MAX_TEXT
-
-
-def _code(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 40 and not set(value) - _CODE
-
-
-def _hash(value: Any) -> bool:
-    return isinstance(value, str) and _HASH(value) is not None
-
-
-def _base64(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        return base64.b64encode(base64.b64decode(value, validate=True)).decode() == value
-    except ValueError:
-        return False
-
-
-def _note_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 1 << 16
-
-
-def _id(value: Any) -> bool:
-    return ids.is_id(value)
-
-
-def _device(value: Any) -> bool:
-    return ids.is_id(value, 20)
-
-
-def _optional(check: Check) -> Check:
-    return lambda value: value is None or check(value)
-
-
-def _list(check: Check, least: int = 0, most: int = 100_000) -> Check:
-    return lambda value: (
-        isinstance(value, list) and least <= len(value) <= most and all(map(check, value))
-    )
-
-
-def _choice(*choices: Any) -> Check:
-    words = frozenset(choices)
-    if all(type(choice) is str for choice in choices):
-        return lambda value: isinstance(value, str) and value in words
-    return lambda value: any(type(value) is type(c) and value == c for c in choices)
-
-
-def _object(**fields: Check) -> Check:
-    return lambda value: (
-        isinstance(value, dict)
-        and value.keys() == fields.keys()
-        and all(check(value[name]) for name, check in fields.items())
-    )
-
-
-def _position(value: Any) -> bool:
-    # Written out, because every note has up to four.
-    return (
-        type(value) is dict
-        and len(value) == 2
-        and "size" in value
-        and "root" in value
-        and _integer(value["size"])
-        and _hash(value["root"])
-    )
-
-
-def _group(value: Any) -> bool:
-    return isinstance(value, str) and (value in {"members", "auditors", "gate"} or _id(value))
-
-
-def _proposed(value: Any) -> bool:
+def _is_proposed(value: Any) -> bool:
     kind = value.get("kind") if isinstance(value, dict) else None
-    fields = PROPOSALS.get(kind) if isinstance(kind, str) else None
-    return fields is not None and _object(kind=_text, **fields)(value)
+    shapes = PROPOSALS.get(kind) if isinstance(kind, str) else None
+    return shapes is not None and exactly(kind=TEXT, **shapes).check(value)
 
 
-_HASH = re.compile("[0-9a-f]{64}").fullmatch
-_CODE = frozenset("abcdefghijklmnopqrstuvwxyz-")
-_POSITION = _position
-_SEEN = _object(authority=_POSITION, access=_POSITION)
-_WRAP = _object(group=_group, number=_count, device=_device, wrap=_base64)
-_EPOCH = _object(
-    group=_group,
-    number=_count,
-    sealing=_base64,
-    signing=_optional(_object(ed25519=_base64, ml_dsa_44=_base64)),
-    link=_optional(_base64),
-    wraps=_list(_object(device=_device, wrap=_base64)),
+_GROUP = Shape(_is_group)
+_PROPOSED = Shape(_is_proposed)
+_SEEN = exactly(authority=POSITION, access=POSITION)
+_WRAP = exactly(group=_GROUP, number=COUNT, device=DEVICE, wrap=BASE64)
+_EPOCH = exactly(
+    group=_GROUP,
+    number=COUNT,
+    sealing=BASE64,
+    signing=optional(exactly(ed25519=BASE64, ml_dsa_44=BASE64)),
+    link=optional(BASE64),
+    wraps=listed(exactly(device=DEVICE, wrap=BASE64)),
 )
-_ROLES = _list(_choice("steward", "advocate", "attorney", "auditor"), 1, 4)
+_ROLES = listed(choice("steward", "advocate", "attorney", "auditor"), 1, 4)
 
 PURPOSES = (
     "review",
@@ -169,85 +88,81 @@ MAX_COSIGNERS = 16
 MAX_RECORDS = 1000
 """How many records one release may name."""
 
-_ACTOR = {"id": _id, "device": _device, "time": _integer, "seen": _SEEN}
-_STATEMENT = {**_ACTOR, "extends": _POSITION}
+_ACTOR = {"id": ID, "device": DEVICE, "time": INTEGER, "seen": _SEEN}
+_STATEMENT = {**_ACTOR, "extends": POSITION}
 # Where several must sign, the statement names the proposal that they signed; else it is empty.
-_QUORUM = {"quoted": _list(_id, 0, 1)}
-_EPOCHS = {"epochs": _list(_EPOCH)}
-_STEWARDS = _object(stewards=_count)
+_QUORUM = {"quoted": listed(ID, 0, 1)}
+_EPOCHS = {"epochs": listed(_EPOCH)}
+_STEWARDS = exactly(stewards=COUNT)
 # One cosigner is two verifier keys; what they have to be, replay knows.
-_WATCHED = _object(
-    stewards=_count,
-    cosigners=_list(_list(_text, 2, 2), 1, MAX_COSIGNERS),
-    cosignatures=_count,
+_WATCHED = exactly(
+    stewards=COUNT,
+    cosigners=listed(listed(TEXT, 2, 2), 1, MAX_COSIGNERS),
+    cosignatures=COUNT,
 )
-_ASKS = _object(approvals=_few, hours=_hours)
+_ASKS = exactly(approvals=FEW, hours=HOURS)
+_POLICY = Shape(lambda value: _STEWARDS.check(value) or _WATCHED.check(value))
 
-
-def _policy(value: Any) -> bool:
-    return _STEWARDS(value) or _WATCHED(value)
-
-
-PROPOSALS: dict[str, dict[str, Check]] = {
-    "member-added": {"contact": _note_text, "roles": _ROLES},
-    "roles-set": {"member": _device, "roles": _ROLES},
-    "member-removed": {"member": _device, "why": _optional(_text)},
-    "member-suspended": {"member": _device, "why": _optional(_text)},
-    "member-resumed": {"member": _device},
-    "device-added": {"member": _device, "contact": _note_text},
-    "device-revoked": {"target": _device},
-    "grant-revoked": {"case": _id, "member": _device},
-    "case-policy-set": {"case": _id, "asks": _ASKS},
-    "hold-lifted": {"case": _id},
-    "vault-policy-set": {"policy": _policy},
+PROPOSALS: dict[str, Fields] = {
+    "member-added": {"contact": NOTE_TEXT, "roles": _ROLES},
+    "roles-set": {"member": DEVICE, "roles": _ROLES},
+    "member-removed": {"member": DEVICE, "why": optional(TEXT)},
+    "member-suspended": {"member": DEVICE, "why": optional(TEXT)},
+    "member-resumed": {"member": DEVICE},
+    "device-added": {"member": DEVICE, "contact": NOTE_TEXT},
+    "device-revoked": {"target": DEVICE},
+    "grant-revoked": {"case": ID, "member": DEVICE},
+    "case-policy-set": {"case": ID, "asks": _ASKS},
+    "hold-lifted": {"case": ID},
+    "vault-policy-set": {"policy": _POLICY},
     "restore-declared": {"lost": _SEEN},
 }
 """The statements that can need several signatures, with the fields that are agreed on beforehand:
 what the statement needs besides (epochs, wraps) only its maker can draw."""
 
-STATEMENTS: dict[str, dict[str, Check]] = {
+STATEMENTS: dict[str, Fields] = {
     "genesis": {
         **_STATEMENT,
-        "suite": _choice(1),
-        "vault": _id,
-        "contact": _note_text,
+        "suite": choice(1),
+        "vault": ID,
+        "contact": NOTE_TEXT,
         "roles": _ROLES,
-        "policy": _policy,
-        "epochs": _list(_EPOCH, 3, 3),
+        "policy": _POLICY,
+        "epochs": listed(_EPOCH, 3, 3),
     },
     "member-added": {
         **_STATEMENT,
         **_QUORUM,
-        "contact": _note_text,
+        "contact": NOTE_TEXT,
         "roles": _ROLES,
-        "wraps": _list(_WRAP),
-        "epochs": _list(_EPOCH),
+        "wraps": listed(_WRAP),
+        "epochs": listed(_EPOCH),
     },
     "case-opened": {
         **_STATEMENT,
-        "case": _id,
-        "ref": _optional(_text),
-        "title": _base64,
-        "holders": _list(_device, 1),
-        "epochs": _list(_EPOCH, 1, 1),
+        "case": ID,
+        "ref": optional(TEXT),
+        "title": BASE64,
+        "holders": listed(DEVICE, 1),
+        "epochs": listed(_EPOCH, 1, 1),
     },
     "case-granted": {
         **_STATEMENT,
-        "case": _id,
-        "member": _device,
-        "until": _optional(_integer),
-        "wraps": _list(_WRAP),
+        "case": ID,
+        "member": DEVICE,
+        "until": optional(INTEGER),
+        "wraps": listed(_WRAP),
     },
-    "rotated": {**_STATEMENT, "epochs": _list(_EPOCH, 1)},
-    "wrapped": {**_STATEMENT, "wraps": _list(_WRAP, 1)},
-    "proposed": {**_STATEMENT, "act": _proposed, "expires": _integer},
-    "endorsed": {**_STATEMENT, "proposal": _id},
+    "rotated": {**_STATEMENT, "epochs": listed(_EPOCH, 1)},
+    "wrapped": {**_STATEMENT, "wraps": listed(_WRAP, 1)},
+    "proposed": {**_STATEMENT, "act": _PROPOSED, "expires": INTEGER},
+    "endorsed": {**_STATEMENT, "proposal": ID},
     "roles-set": {
         **_STATEMENT,
         **_QUORUM,
         **PROPOSALS["roles-set"],
         **_EPOCHS,
-        "wraps": _list(_WRAP),
+        "wraps": listed(_WRAP),
     },
     "member-removed": {
         **_STATEMENT,
@@ -265,196 +180,205 @@ STATEMENTS: dict[str, dict[str, Check]] = {
         **_STATEMENT,
         **_QUORUM,
         **PROPOSALS["member-resumed"],
-        "wraps": _list(_WRAP),
+        "wraps": listed(_WRAP),
     },
     "device-added": {
         **_STATEMENT,
         **_QUORUM,
         **PROPOSALS["device-added"],
         **_EPOCHS,
-        "recovery": _boolean,
-        "wraps": _list(_WRAP),
+        "recovery": BOOLEAN,
+        "wraps": listed(_WRAP),
     },
     "device-revoked": {**_STATEMENT, **_QUORUM, **PROPOSALS["device-revoked"], **_EPOCHS},
     "records-granted": {
         **_STATEMENT,
-        "case": _id,
-        "member": _device,
-        "records": _list(_id, 1, MAX_RECORDS),
-        "until": _optional(_integer),
-        "seals": _hash,
+        "case": ID,
+        "member": DEVICE,
+        "records": listed(ID, 1, MAX_RECORDS),
+        "until": optional(INTEGER),
+        "seals": HASH,
     },
     "grant-revoked": {**_STATEMENT, **_QUORUM, **PROPOSALS["grant-revoked"], **_EPOCHS},
-    "case-closed": {**_STATEMENT, "case": _id},
-    "case-reopened": {**_STATEMENT, "case": _id},
+    "case-closed": {**_STATEMENT, "case": ID},
+    "case-reopened": {**_STATEMENT, "case": ID},
     "case-policy-set": {**_STATEMENT, **_QUORUM, **PROPOSALS["case-policy-set"]},
-    "hold-set": {**_STATEMENT, "case": _id},
+    "hold-set": {**_STATEMENT, "case": ID},
     "hold-lifted": {**_STATEMENT, **_QUORUM, **PROPOSALS["hold-lifted"]},
     "recovery-trusted": {
         **_STATEMENT,
-        "cases": _list(_id, 1, 1000),
-        "contact": _note_text,
-        "shares": _few,
-        "threshold": _few,
-        "wraps": _list(_WRAP),
+        "cases": listed(ID, 1, 1000),
+        "contact": NOTE_TEXT,
+        "shares": FEW,
+        "threshold": FEW,
+        "wraps": listed(_WRAP),
     },
-    "ticket-issued": {**_STATEMENT, "case": _id, "contact": _note_text, "expires": _integer},
-    "ticket-revoked": {**_STATEMENT, "ticket": _device},
+    "ticket-issued": {**_STATEMENT, "case": ID, "contact": NOTE_TEXT, "expires": INTEGER},
+    "ticket-revoked": {**_STATEMENT, "ticket": DEVICE},
     "vault-policy-set": {**_STATEMENT, **_QUORUM, **PROPOSALS["vault-policy-set"]},
     "restore-declared": {**_STATEMENT, **_QUORUM, **PROPOSALS["restore-declared"]},
 }
 """What changes the authority; signed with Ed25519 and ML-DSA-44."""
 
-ACTS: dict[str, dict[str, Check]] = {
+ACTS: dict[str, Fields] = {
     "deposit": {
         **_ACTOR,
-        "case": _id,
-        "epoch": _count,
-        "gate_epoch": _count,
-        "deposit": _id,
-        "count": _count,
-        "records_root": _hash,
-        "case_commitment": _hash,
-        "gate_commitment": _hash,
-        "case_seal": _hash,
-        "gate_seal": _hash,
-        "details": _optional(_hash),
+        "case": ID,
+        "epoch": COUNT,
+        "gate_epoch": COUNT,
+        "deposit": ID,
+        "count": COUNT,
+        "records_root": HASH,
+        "case_commitment": HASH,
+        "gate_commitment": HASH,
+        "case_seal": HASH,
+        "gate_seal": HASH,
+        "details": optional(HASH),
     },
     "release": {
         **_ACTOR,
-        "case": _id,
-        "records": _list(_id, 1, MAX_RECORDS),
-        "purpose": _choice(*PURPOSES),
-        "disposition": _choice(*DISPOSITIONS),
-        "request": _optional(_id),
-        "details": _optional(_hash),
+        "case": ID,
+        "records": listed(ID, 1, MAX_RECORDS),
+        "purpose": choice(*PURPOSES),
+        "disposition": choice(*DISPOSITIONS),
+        "request": optional(ID),
+        "details": optional(HASH),
     },
     "receipt": {
         **_ACTOR,
-        "case": _id,
-        "entry": _integer,
-        "leaf": _hash,
-        "details": _optional(_hash),
+        "case": ID,
+        "entry": INTEGER,
+        "leaf": HASH,
+        "details": optional(HASH),
     },
     "request": {
         **_ACTOR,
-        "case": _id,
-        "records": _list(_id, 1, MAX_RECORDS),
-        "purpose": _choice(*PURPOSES),
-        "asks_for": _choice(*DISPOSITIONS, DESTROY),
-        "expires": _integer,
-        "details": _optional(_hash),
+        "case": ID,
+        "records": listed(ID, 1, MAX_RECORDS),
+        "purpose": choice(*PURPOSES),
+        "asks_for": choice(*DISPOSITIONS, DESTROY),
+        "expires": INTEGER,
+        "details": optional(HASH),
     },
     "approval": {
         **_ACTOR,
-        "case": _id,
-        "answers": _id,
-        "asked": _hash,
-        "details": _optional(_hash),
+        "case": ID,
+        "answers": ID,
+        "asked": HASH,
+        "details": optional(HASH),
     },
     "denial": {
         **_ACTOR,
-        "case": _id,
-        "answers": _id,
-        "asked": _hash,
-        "details": _optional(_hash),
+        "case": ID,
+        "answers": ID,
+        "asked": HASH,
+        "details": optional(HASH),
     },
     "destruction": {
         **_ACTOR,
-        "case": _id,
-        "records": _list(_id, 1, MAX_RECORDS),
-        "answers": _id,
-        "details": _optional(_hash),
+        "case": ID,
+        "records": listed(ID, 1, MAX_RECORDS),
+        "answers": ID,
+        "details": optional(HASH),
     },
     "rekey": {
         **_ACTOR,
-        "case": _id,
-        "epoch": _count,
-        "gate_epoch": _count,
-        "count": _count,
-        "seals_root": _hash,
-        "details": _optional(_hash),
+        "case": ID,
+        "epoch": COUNT,
+        "gate_epoch": COUNT,
+        "count": COUNT,
+        "seals_root": HASH,
+        "details": optional(HASH),
     },
     "re-encrypt": {
         **_ACTOR,
-        "case": _id,
-        "epoch": _count,
-        "gate_epoch": _count,
-        "deposit": _id,
-        "count": _count,
-        "before_root": _hash,
-        "records_root": _hash,
-        "case_commitment": _hash,
-        "gate_commitment": _hash,
-        "case_seal": _hash,
-        "gate_seal": _hash,
-        "details": _optional(_hash),
+        "case": ID,
+        "epoch": COUNT,
+        "gate_epoch": COUNT,
+        "deposit": ID,
+        "count": COUNT,
+        "before_root": HASH,
+        "records_root": HASH,
+        "case_commitment": HASH,
+        "gate_commitment": HASH,
+        "case_seal": HASH,
+        "gate_seal": HASH,
+        "details": optional(HASH),
     },
     "confirmation": {
         **_ACTOR,
-        "case": _id,
-        "entry": _integer,
-        "leaf": _hash,
-        "sole": _boolean,
-        "details": _optional(_hash),
+        "case": ID,
+        "entry": INTEGER,
+        "leaf": HASH,
+        "sole": BOOLEAN,
+        "details": optional(HASH),
     },
     "export": {
         **_ACTOR,
-        "case": _optional(_id),
-        "form": _choice(*FORMS),
-        "size": _integer,
-        "count": _integer,
-        "details": _optional(_hash),
+        "case": optional(ID),
+        "form": choice(*FORMS),
+        "size": INTEGER,
+        "count": INTEGER,
+        "details": optional(HASH),
     },
 }
 """What is logged in the access log; signed with Ed25519."""
 
-GATE: dict[str, dict[str, Check]] = {
+GATE: dict[str, Fields] = {
     "gate": {
-        "note": _hash,
-        "outcome": _choice(*OUTCOMES),
-        "why": _optional(_code),
-        "time": _integer,
-        "authority": _POSITION,
-        "access": _POSITION,
-        "device": _device,
-        "level": _choice(0, 1, 2, 3),
+        "note": HASH,
+        "outcome": choice(*OUTCOMES),
+        "why": optional(CODE),
+        "time": INTEGER,
+        "authority": POSITION,
+        "access": POSITION,
+        "device": DEVICE,
+        "level": choice(0, 1, 2, 3),
     }
 }
 """What the gate says beside each note; signed with Ed25519."""
 
 KINDS = {**STATEMENTS, **ACTS, **GATE}
 
-TICKET: dict[str, Check] = {
-    "ticket": _device,
-    "case": _id,
-    "epoch": _count,
-    "gate_epoch": _count,
-    "case_key": _base64,
-    "gate_key": _base64,
-    "signing": _object(ed25519=_base64, ml_dsa_44=_base64),
-    "expires": _integer,
+TICKET: Fields = {
+    "ticket": DEVICE,
+    "case": ID,
+    "epoch": COUNT,
+    "gate_epoch": COUNT,
+    "case_key": BASE64,
+    "gate_key": BASE64,
+    "signing": exactly(ed25519=BASE64, ml_dsa_44=BASE64),
+    "expires": INTEGER,
     "seen": _SEEN,
 }
 """What the gate signs for a collector. It is in no log and from no device, so it is no kind."""
 
 
+_IS_TICKET = exactly(**TICKET).check
+
+
 def is_ticket(body: Any) -> bool:
     """Whether a body has exactly a ticket's fields, each of its shape."""
-    return _object(**TICKET)(body)
+    return _IS_TICKET(body)
 
 
 def problem_of(kind: str, body: Any) -> str:
     """What is wrong with a body of a kind, in words; nothing if it has exactly its fields."""
-    fields = KINDS.get(kind)
-    if fields is None:
+    shapes = KINDS.get(kind)
+    if shapes is None:
         return "a note of a kind that is not supported"
     if not isinstance(body, Mapping):
         return f"the body of a {kind} note is not an object"
-    if body.keys() != fields.keys():
-        odd: Sequence[str] = sorted(body.keys() ^ fields.keys())
+    if body.keys() != shapes.keys():
+        odd: Sequence[str] = sorted(body.keys() ^ shapes.keys())
         return f"a {kind} note does not have exactly its fields (see {ascii(odd[0])[:40]})"
-    if all(map(call, fields.values(), map(body.__getitem__, fields))):
-        return ""
-    wrong = next(name for name, check in fields.items() if not check(body[name]))
-    return f"the field {wrong} of a {kind} note is not of its shape"
+    for name, shape in shapes.items():
+        if not shape.check(body[name]):
+            return f"the field {name} of a {kind} note is not of its shape"
+    return ""
+
+
+def plain_body(kind: str) -> str:
+    """A regular expression of bodies of a kind in canonical JSON, the device as a group of that
+    name; empty where the kind has no plain form."""
+    return plain_object(KINDS[kind], named="device") if kind in KINDS else ""

@@ -14,9 +14,13 @@ reading of it.
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -32,15 +36,16 @@ from vault.kinds import (
     FORMS,
     GATE,
     KINDS,
-    MAX_INTEGER,
     MAX_RECORDS,
     OUTCOMES,
     PROPOSALS,
     PURPOSES,
     STATEMENTS,
     Body,
+    plain_body,
     problem_of,
 )
+from vault.shapes import MAX_INTEGER
 
 AUTHORITY = "authority"
 ACCESS = "access"
@@ -161,6 +166,36 @@ def parse(signed: bytes) -> Note:
     Raises:
         MalformedError: Not a note of a known kind in its one canonical form.
     """
+    return _parse_plain(signed) or _parse_any(signed)
+
+
+def _parse_plain(signed: bytes) -> Note | None:
+    """As `_parse_any`, in one look, for the notes that a log is full of; None for all others."""
+    kind = signed[len(_PREFIX) : signed.find(b"\n")]
+    fits = _plain(kind)
+    found = None if fits is None else fits(signed)
+    if found is None:
+        return None
+    text, log_origin, body, device, line = found.groups()
+    name, value = device.decode(), binascii.a2b_base64(line)
+    signature = Signature(name, value[:4], value[4:])
+    return Note(kind.decode(), log_origin.decode(), orjson.loads(body), signed, text, (signature,))
+
+
+@lru_cache(maxsize=64)
+def _plain(kind: bytes) -> Callable[[bytes], re.Match[bytes] | None] | None:
+    """Looks whether a note of a kind is in its plain form; None if the kind has none."""
+    name = kind.decode("ascii", "replace")
+    body = "" if name in STATEMENTS else plain_body(name)
+    if not body:
+        return None
+    # 4 bytes of key id and 64 of signature, in the one spelling that base64 has of them.
+    line = "([A-Za-z0-9+/]{90}[AEIMQUYcgkosw048]=)"
+    text = f"({_PREFIX}{name}\n(evault/{ids.PATTERN}/{ACCESS})\n({body})\n)"
+    return re.compile(f"{text}\n— (?P=device) {line}\n".encode()).fullmatch
+
+
+def _parse_any(signed: bytes) -> Note:
     text, signatures = split_note(signed)
     lines = text.decode().split("\n")
     if len(lines) != 4 or lines[3] or not lines[0].startswith(_PREFIX):

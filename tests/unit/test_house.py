@@ -30,6 +30,7 @@ FLOORS = {
     "vault.visible": 2,
     "vault.model": 3,
     "vault.kinds": 3,
+    "vault.shapes": 3,
     "vault.note": 3,
     "vault.fields": 5,
     "vault.log": 4,

@@ -7,7 +7,6 @@ entries can be examined on all cores at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from keys.group import Epoch
@@ -77,11 +76,11 @@ class Examiner:
         All of them go through one step before any goes through the next: processors are faster
         where they do the same again and again.
         """
-        parsed = [_parsed(raw) for _, raw in entries]
-        keys = [self._key(found) for found in parsed]
-        opened = [self._opened(*both) for both in zip(parsed, keys, strict=True)]
-        numbered = zip(entries, opened, strict=True)
-        return [self._verified(index, found) for (index, _), found in numbered]
+        read = [(merkle.leaf_hash(raw), _parsed(raw)) for _, raw in entries]
+        keys = [self._key(parsed) for _, parsed in read]
+        opened = [self._opened(one[1], key) for one, key in zip(read, keys, strict=True)]
+        steps = zip(entries, read, opened, strict=True)
+        return [self._examined(index, *one, pair) for (index, _), one, pair in steps]
 
     def both(self, raw: bytes) -> tuple[bytes, bytes] | None:
         """Salt and body of an entry's first compartment, for whoever shows it to others; None if
@@ -115,38 +114,51 @@ class Examiner:
         except Error:
             return None
 
-    def _key(self, found: Examined) -> _Key | None:
+    def _key(self, parsed: Entry | Error) -> _Key | None:
         """The first compartment, and its random key; None if there is none for this identity."""
-        if found.parsed is None:
+        if isinstance(parsed, Error):
             return None
-        with suppress(Error):
-            compartment = entry.parse_compartment(found.parsed.compartments[0])
-            key = self._quickly(compartment) or self._slowly(compartment, found.note_id)
-            return None if key is None else _Key(compartment, key)
-        return None
+        try:
+            compartment = entry.parse_compartment(parsed.compartments[0])
+            key = self._quickly(compartment) or self._slowly(compartment, parsed.note_id)
+        except Error:
+            return None
+        return None if key is None else _Key(compartment, key)
 
-    def _opened(self, found: Examined, key: _Key | None) -> Examined:
-        if found.parsed is None:
-            return found
+    def _opened(self, parsed: Entry | Error, key: _Key | None) -> tuple[Note, Note] | Error | None:
+        if isinstance(parsed, Error):
+            return parsed
         try:
             if key is None:
                 # One that is no compartment is a problem; one that is for others is none.
-                entry.parse_compartment(found.parsed.compartments[0])
-                return found
-            body = entry.open_body(self._origin, key.compartment, key.key)
-            return found._replace(pair=note.parse_pair(body))
+                entry.parse_compartment(parsed.compartments[0])
+                return None
+            return note.parse_pair(entry.open_body(self._origin, key.compartment, key.key))
         except Error as error:
-            return found._replace(problem=error)
+            return error
 
-    def _verified(self, index: int, found: Examined) -> Examined:
-        if found.pair is None or found.parsed is None:
-            return found
+    def _examined(
+        self,
+        index: int,
+        leaf: bytes,
+        parsed: Entry | Error,
+        pair: tuple[Note, Note] | Error | None,
+    ) -> Examined:
+        if isinstance(parsed, Error):
+            # The log has it, whatever it is: one that cannot be read hides none of the others.
+            return Examined(leaf, b"", problem=parsed)
+        if isinstance(pair, Error):
+            return Examined(leaf, parsed.note_id, parsed, problem=pair)
+        problem = None if pair is None else self._problem(index, parsed, *pair)
+        return Examined(leaf, parsed.note_id, parsed, pair, problem)
+
+    def _problem(self, index: int, parsed: Entry, actor: Note, gate: Note) -> Error | None:
         try:
-            check_public(found.parsed, *found.pair)
-            verify_act(self._replica, index, *found.pair)
+            check_public(parsed, actor, gate)
+            verify_act(self._replica, index, actor, gate)
         except Error as error:
-            return found._replace(problem=error)
-        return found
+            return error
+        return None
 
     def _slowly(self, compartment: Compartment, note_id: bytes) -> bytes | None:
         # Tags come from actors: one that is false must not hide an entry from its readers.
@@ -177,11 +189,8 @@ class Examiner:
         return [*openers, Opener(self._replica.keyring.own)]
 
 
-def _parsed(raw: bytes) -> Examined:
-    leaf = merkle.leaf_hash(raw)
+def _parsed(raw: bytes) -> Entry | Error:
     try:
-        parsed = entry.parse(raw)
+        return entry.parse(raw)
     except Error as error:
-        # The log has it, whatever it is: one that cannot be read hides none of the others.
-        return Examined(leaf, b"", problem=error)
-    return Examined(leaf, parsed.note_id, parsed)
+        return error

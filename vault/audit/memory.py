@@ -5,7 +5,7 @@ It is encrypted under the identity like the pins, holds no words of a reason, an
 where the log still extends it. Lost or damaged it costs nothing but time.
 
     audit           LP(JSON of what is known of it, the state of `Sequence`)
-    audit-<block>   LP(JSON list of rows, hashes and times of `Sequence`), of as many entries each
+    audit-<block>   LP(JSON list of rows, then the columns of `Sequence`), of as many entries each
 
 Of the blocks the last one alone is written anew, and their rows are read when somebody asks for
 them: what it costs follows what is new.
@@ -29,6 +29,7 @@ from vault.replica import Replica
 from vault.store import Reads
 
 _BLOCK = 4096
+_PARTS = 5
 _STATE = "audit"
 
 Keys = list[tuple[str, int]]
@@ -110,9 +111,9 @@ def recall(
         if any(key not in had and _began(replica, key) < size for key in keys):
             return None
         blocks = [_read(local, block) for block in range(-(-size // _BLOCK))]
-        hashes, times = (b"".join(block[part] for block in blocks) for part in (1, 2))
+        columns = [b"".join(block[part] for block in blocks) for part in range(1, _PARTS)]
         rows = Rows(local, size)
-        sequence = Sequence.load(replica, state, hashes, times, rows.__getitem__)
+        sequence = Sequence.load(replica, state, columns, rows.__getitem__)
         _check_extends(replica, reads, sequence)
     except (Error, ValueError, KeyError, TypeError, IndexError):
         return None
@@ -124,10 +125,10 @@ def leaves(local: Local) -> list[bytes]:
     try:
         raw = local.recall(_STATE)
         size = int(json.loads(parse_lp(raw, 2)[0])["size"]) if raw is not None else 0
-        hashes = b"".join(_read(local, block)[1] for block in range(-(-size // _BLOCK)))
+        found = b"".join(_read(local, block)[2] for block in range(-(-size // _BLOCK)))
+        return merkle.parse_hashes(found[: 32 * size])
     except (Error, ValueError, KeyError, TypeError):
         return []
-    return [hashes[at + 32 : at + 64] for at in range(0, 96 * size, 96)]
 
 
 def remember(local: Local, sequence: Sequence, rows: Rows, keys: Keys) -> None:
@@ -145,8 +146,7 @@ def remember(local: Local, sequence: Sequence, rows: Rows, keys: Keys) -> None:
     files = {
         f"{_STATE}-{block}": lp(
             rows.block(block),
-            sequence.hashes(block * _BLOCK, (block + 1) * _BLOCK),
-            sequence.stamps(block * _BLOCK, (block + 1) * _BLOCK),
+            *sequence.columns(block * _BLOCK, (block + 1) * _BLOCK),
         )
         for block in rows.changed()
     }
@@ -159,7 +159,7 @@ def _read(local: Local, block: int) -> list[bytes]:
     kept = local.recall(f"{_STATE}-{block}")
     if kept is None:
         raise MalformedError("a part of what was verified before is missing")
-    return parse_lp(kept, 3)
+    return parse_lp(kept, _PARTS)
 
 
 def _began(replica: Replica, key: tuple[str, int]) -> int:

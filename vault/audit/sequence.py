@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from keys.derive import lp, parse_lp
@@ -203,25 +203,20 @@ class Sequence:
         edge = b"".join(self._frontier.hashes())
         return lp(json.dumps(state).encode(), edge)
 
-    def hashes(self, start: int, stop: int) -> bytes:
-        """Three hashes of each entry of a stretch, for a later `load`: the root of the tree with
-        it, its leaf, and its note's id."""
-        ends = slice(32 * start + 32, 32 * stop + 32), slice(32 * start, 32 * stop)
-        columns = self._roots[ends[0]], self._leaves[ends[1]], self._ids[ends[1]]
-        rows = zip(*(_split(column) for column in columns), strict=True)
-        return b"".join(part for row in rows for part in row)
-
-    def stamps(self, start: int, stop: int) -> bytes:
-        """The gate's times of a stretch, 8 bytes each, for a later `load`."""
-        return b"".join(time.to_bytes(8, "big") for time in self._times[start:stop])
+    def columns(self, start: int, stop: int) -> list[bytes]:
+        """What there is of each entry of a stretch, for a later `load`, a column each: the root of
+        the tree with it, its leaf, its note's id (32 bytes each), the gate's time (8 bytes)."""
+        times = _swapped(self._times[start:stop])
+        roots = self._roots[32 * start + 32 : 32 * stop + 32]
+        ends = slice(32 * start, 32 * stop)
+        return [bytes(roots), bytes(self._leaves[ends]), bytes(self._ids[ends]), times.tobytes()]
 
     @classmethod
     def load(
         cls,
         replica: Replica,
         raw: bytes,
-        hashes: bytes,
-        times: bytes,
+        columns: Iterable[bytes],
         row: Callable[[int], Row | None],
     ) -> Sequence:
         """What `dump` gave.
@@ -229,8 +224,7 @@ class Sequence:
         Args:
             replica: The verified view, caught up.
             raw: From `dump`.
-            hashes: Of all entries, one after another, from `hashes`.
-            times: The same from `stamps`.
+            columns: From `columns`, each of all entries.
             row: Gives the row of an entry.
 
         Raises:
@@ -251,20 +245,20 @@ class Sequence:
             made._frontier = merkle.Frontier(made.size, merkle.parse_hashes(edge))
         except (Error, ValueError, KeyError, TypeError, IndexError):
             raise MalformedError("what was verified before is not of this format") from None
-        parts = _split(hashes[: 96 * made.size])
-        made._roots += b"".join(parts[0::3])
-        made._leaves += b"".join(parts[1::3])
-        made._ids += b"".join(parts[2::3])
-        made._times = array("Q", times[: 8 * made.size])
-        if sys.byteorder == "little":
-            made._times.byteswap()
-        if (
-            len(parts) != 3 * made.size
-            or len(made._times) != made.size
-            or made._frontier.root() != made.root
-        ):
+        # Somebody else may have kept more meanwhile.
+        widths = (32, 32, 32, 8)
+        roots, leaves, note_ids, times = (
+            column[: width * made.size] for width, column in zip(widths, columns, strict=True)
+        )
+        made._roots += roots
+        made._leaves += leaves
+        made._ids += note_ids
+        if [*map(len, (roots, leaves, note_ids, times))] != [
+            width * made.size for width in widths
+        ] or made._frontier.root() != made.root:
             raise MalformedError("what was verified before is not of this format")
-        made._used = set(parts[2::3]) - {_NO_ID}
+        made._times = _swapped(array("Q", times))
+        made._used = set(merkle.parse_hashes(note_ids)) - {_NO_ID}
         return made
 
     # --- parts ----------------------------------------------------------------------------------
@@ -329,8 +323,12 @@ class Sequence:
         return of_row(self._replica.authority, index, note_id, row, None)
 
 
-def _split(hashes: bytes | bytearray) -> list[bytes]:
-    return [bytes(hashes[at : at + 32]) for at in range(0, len(hashes), 32)]
+def _swapped(times: array[int]) -> array[int]:
+    """Times in big-endian order, or back from it."""
+    times = times[:]
+    if sys.byteorder == "little":
+        times.byteswap()
+    return times
 
 
 def _in_order(replica: Replica, index: int, size: int) -> bool:

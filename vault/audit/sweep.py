@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vault.audit.examine import Examiner
 from vault.audit.sequence import Seen, seen
-from vault.errors import Error, MissingError, VerificationError
+from vault.errors import Error, MissingError
 from vault.note import ACCESS
 from vault.replica import Replica
 from vault.store import Reads, Store
@@ -32,17 +32,26 @@ if TYPE_CHECKING:
 Progress = Callable[[int], None]
 """Called with how many entries more were examined."""
 
-_STRETCH = 200
+_STRETCH = 1000
+_NUMBER = 2
+_MOST = 4096 // _NUMBER
+"""How many stretches there are at most: what any pipe has room for is the number of each."""
+_MOST_CORES = 64
 _PLAIN = 2
 """The form of marshal that does not look for what stands in it twice, which takes longer."""
 _WORTH = 2000
 """From how many entries on further processes are worth their start."""
 
 
+_Found = list[tuple[Any, ...]] | str
+"""The entries of a stretch, each a `Seen`; or what is said of the one that is missing."""
+
+
 class _Job(NamedTuple):
     path: Path
     examiner: Examiner
     stretches: list[tuple[int, int]]
+    queue: int
 
 
 def sweep(
@@ -82,44 +91,90 @@ def sweep(
 def _parallel(
     examiner: Examiner, store: Store, start: int, stop: int, progress: Progress, cores: int
 ) -> Iterator[Seen]:
-    """Each process has every so many-th stretch and a pipe of its own: they share no lock that one
-    of them could die with."""
+    """Each process takes one stretch after another, so that none waits for another at the end, and
+    says what it found through a pipe of its own: they share no lock that one of them could die
+    with."""
     import multiprocessing
 
-    stretches = [(at, min(at + _STRETCH, stop)) for at in range(start, stop, _STRETCH)]
+    stretches = _stretches(start, stop, cores)
     forks = multiprocessing.get_context("fork")
-    workers = []
-    for core in range(cores):
+    job = _Job(store.path, examiner, stretches, _queue(len(stretches)))
+    pipes, processes = [], []
+    for _ in range(cores):
         here, there = forks.Pipe(duplex=False)
-        job = _Job(store.path, examiner, stretches[core::cores])
         process = forks.Process(target=_examine, args=(there, job), daemon=True)
         process.start()
         there.close()
-        workers.append((process, here))
+        pipes.append(here)
+        processes.append(process)
     try:
-        for number in range(len(stretches)):
-            found = _received(workers[number % cores][1])
+        for found in _in_order(list(pipes), len(stretches)):
             for one in found:
                 yield Seen(*one)
             progress(len(found))
     finally:
-        for process, here in workers:
+        os.close(job.queue)
+        for here in pipes:
             here.close()
+        for process in processes:
             # It holds nothing that would have to be put in order.
             process.kill()
             process.join()
 
 
-def _received(pipe: Connection) -> list[tuple[Any, ...]]:
+def _stretches(start: int, stop: int, cores: int) -> list[tuple[int, int]]:
+    """First entry of each stretch, and the one after its last. They get shorter towards the end,
+    so that all processes end at about the same time."""
+    usual = max(_STRETCH, -(-(stop - start) // (_MOST // 2)))
+    stretches, at = [], start
+    while at < stop:
+        share = max((stop - at) // (2 * cores), usual // 10, 1)
+        stretches.append((at, min(at + usual, at + share, stop)))
+        at = stretches[-1][1]
+    return stretches
+
+
+def _queue(count: int) -> int:
+    """A pipe with so many numbers in it, from 0 on: a read from it is one number for one reader."""
+    out, into = os.pipe()
+    os.write(into, b"".join(number.to_bytes(_NUMBER, "big") for number in range(count)))
+    os.close(into)
+    return out
+
+
+def _in_order(pipes: list[Connection], count: int) -> Iterator[list[tuple[Any, ...]]]:
+    """What was found in each of so many stretches, in their order."""
+    from multiprocessing.connection import wait
+
+    early: dict[int, _Found] = {}
+    for wanted in range(count):
+        while wanted not in early:
+            ready = wait(pipes)
+            for pipe in [one for one in pipes if one in ready]:
+                message = _received(pipe)
+                if message is None:
+                    pipes.remove(pipe)
+                else:
+                    early[message[0]] = message[1]
+        found = early.pop(wanted)
+        if isinstance(found, str):
+            raise MissingError(found)
+        yield found
+
+
+def _received(pipe: Connection) -> tuple[int, _Found] | None:
+    """Number of a stretch and what was found in it; None if the process at the other end is done.
+
+    Raises:
+        Error: It ended without having said so.
+    """
     try:
-        found = marshal.loads(pipe.recv_bytes())  # noqa: S302 - From our own fork.
+        message: tuple[int, _Found] | None = marshal.loads(pipe.recv_bytes())  # noqa: S302 - From our own fork.
     except (EOFError, OSError):
         raise Error(
             "a process that verified the log ended before it was done", "try again"
         ) from None
-    if isinstance(found, str):
-        raise MissingError(found)
-    return list(found)
+    return message
 
 
 def _examine(pipe: Connection, job: _Job) -> None:
@@ -130,19 +185,22 @@ def _examine(pipe: Connection, job: _Job) -> None:
     # It would touch, and so copy, all memory that is shared with that process; and it lives short.
     gc.disable()
     # Nobody reads on: the other process has ended.
-    with suppress(BrokenPipeError):
-        try:
-            with Store(job.path).read() as reads:
-                for stretch in job.stretches:
-                    entries = list(reads.entries(ACCESS, *stretch))
-                    found = [tuple(seen(one)) for one in job.examiner.examine_all(entries)]
-                    pipe.send_bytes(marshal.dumps(found, _PLAIN))
-        except VerificationError as error:
-            pipe.send_bytes(marshal.dumps(error.message, _PLAIN))
-    pipe.close()
+    with suppress(BrokenPipeError), Store(job.path).read() as reads:
+        while taken := os.read(job.queue, _NUMBER):
+            number = int.from_bytes(taken, "big")
+            pipe.send_bytes(marshal.dumps((number, _found(reads, job, number)), _PLAIN))
+        pipe.send_bytes(marshal.dumps(None))
+
+
+def _found(reads: Reads, job: _Job, number: int) -> _Found:
+    try:
+        entries = list(reads.entries(ACCESS, *job.stretches[number]))
+    except MissingError as error:
+        return error.message
+    return [tuple(seen(one)) for one in job.examiner.examine_all(entries)]
 
 
 def _cores() -> int:
     if not sys.platform.startswith("linux") or threading.active_count() > 1:
         return 1
-    return len(os.sched_getaffinity(0))
+    return min(len(os.sched_getaffinity(0)), _MOST_CORES)

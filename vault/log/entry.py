@@ -26,7 +26,7 @@ import orjson
 from keys import container
 from keys.derive import Label, digest, equal, lp, pad, parse_lp, unpad
 from keys.errors import MalformedError, OpenError, VerificationError
-from keys.seal import SealingKey, seal
+from keys.seal import OVERHEAD, SealingKey, seal
 
 _PADDED = 512
 _SALT = 32
@@ -92,6 +92,12 @@ def parse(raw: bytes) -> Entry:
     Raises:
         MalformedError: Not an entry.
     """
+    usual = _USUAL(raw)
+    if usual is not None:
+        # The same as below for what most entries are: nothing public but the note's id.
+        first = raw[usual.end() :]
+        if len(first) == int.from_bytes(usual[2], "big"):
+            return Entry({"note": usual[1].decode()}, (first,))
     parts = parse_lp(raw)
     if len(parts) not in {3, 4} or parts[0] != Label.ENTRY.value:
         raise MalformedError("a log entry is not of this format")
@@ -111,10 +117,19 @@ def parse_compartment(raw: bytes) -> Compartment:
         MalformedError: Not a compartment.
     """
     commitment, recipients, box = parse_lp(raw, 3)
-    pairs = tuple(parse_lp(recipient, 2) for recipient in parse_lp(recipients))
+    pairs = _recipients(recipients)
     if len(commitment) != 32 or any(len(tag) not in {0, 8} for tag, _ in pairs):
         raise MalformedError("a compartment is not of this format")
-    return Compartment(commitment, tuple((tag, sealed) for tag, sealed in pairs), box)
+    return Compartment(commitment, tuple(pairs), box)
+
+
+def _recipients(raw: bytes) -> list[tuple[bytes, bytes]]:
+    found = _SEALED.findall(raw, 4)
+    size = sum(_LEAST + len(tag) for tag, _ in found)
+    # What was found lies side by side if it is as long as the whole.
+    if size == len(raw) - 4 and len(found) == int.from_bytes(raw[:4], "big"):
+        return found
+    return [(tag, sealed) for tag, sealed in (parse_lp(one, 2) for one in parse_lp(raw))]
 
 
 def seal_compartment(origin: str, body: bytes, recipients: Iterable[Recipient]) -> bytes:
@@ -256,6 +271,26 @@ def _json(value: dict[str, Any]) -> bytes:
 
 
 _HEX = re.compile("[0-9a-f]+").fullmatch
+
+# The beginning of an entry with one compartment and nothing public but the note's id.
+_HEAD = lp(Label.ENTRY.value, b'{"note":"' + bytes(64) + b'"}', b"")[:-8]
+_USUAL = re.compile(
+    re.escape(_HEAD).replace(re.escape(bytes(64)), b"([0-9a-f]{64})") + b"(.{8})", re.DOTALL
+).match
+
+# A recipient with its length before it; the seal has the length of one that holds a key.
+_SEAL = OVERHEAD + container.KEY_SIZE
+_LEAST = 8 + len(lp(b"", bytes(_SEAL)))
+_SEALED = re.compile(
+    b"(?:%s(.{8})|%s)%s(.{%d})"
+    % (
+        re.escape(lp(lp(bytes(8), bytes(_SEAL)))[4:24]),
+        re.escape(lp(lp(b"", bytes(_SEAL)))[4:24]),
+        re.escape(_SEAL.to_bytes(8, "big")),
+        _SEAL,
+    ),
+    re.DOTALL,
+)
 _DEPOSIT = {"case_seal": 64, "gate_seal": 64, "id": 32, "records_root": 64}
 _REENCRYPTED = {**_DEPOSIT, "before_root": 64, "signed": 64}
 _MOST = 1000
