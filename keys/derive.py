@@ -20,7 +20,7 @@ SUITE = 1
 """The one suite: AES-256-GCM, HKDF-SHA-512, ML-KEM-768 + X25519, Ed25519 + ML-DSA-44, Argon2id."""
 
 
-class Label(Enum):
+class Label(bytes, Enum):
     """Every label there is: one per purpose, never reused, never removed."""
 
     # An identity's keys, from its seed.
@@ -113,9 +113,9 @@ def parse_lp(data: bytes, count: int | None = None) -> list[bytes]:
     at, end = 4, len(data)
     for _ in range(found):
         start = at + 8
-        # A short length field reads as a small number: the end of the part tells.
+        # A length field that is cut short reads as a number, and the part begins behind the end.
         at = start + int.from_bytes(data[at:start], "big")
-        if start > end or at > end:
+        if at > end:
             raise MalformedError("a length-prefixed list is cut short")
         parts.append(data[start:at])
     if at != end:
@@ -137,7 +137,7 @@ def expand(key: bytes, label: Label, *context: bytes, length: int = 32) -> bytes
         context: All that it is bound to.
         length: How many bytes are wanted, at most 16320.
     """
-    return HKDFExpand(hashes.SHA512(), length, lp(label.value, *context)).derive(key)
+    return HKDFExpand(hashes.SHA512(), length, lp(label, *context)).derive(key)
 
 
 def extract(salt: bytes, key: bytes) -> bytes:
@@ -152,7 +152,7 @@ def extract(salt: bytes, key: bytes) -> bytes:
 
 def digest(label: Label, *parts: bytes) -> bytes:
     """Hash several things for one purpose: SHA-256 of `lp(label, *parts)`, 32 bytes."""
-    return hashlib.sha256(lp(label.value, *parts)).digest()
+    return hashlib.sha256(lp(label, *parts)).digest()
 
 
 def equal(one: bytes, other: bytes) -> bool:

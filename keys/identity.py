@@ -56,9 +56,9 @@ class Contact:
     note: bytes = field(repr=False)
 
     @property
-    def verifiers(self) -> list[VerifierKey]:
+    def verifiers(self) -> tuple[VerifierKey, ...]:
         """The keys of this device's notes: Ed25519, then ML-DSA-44."""
-        return list(_verifiers(self.device, self.ed25519, self.ml_dsa_44))
+        return _verifiers(self.device, self.ed25519, self.ml_dsa_44)
 
 
 @lru_cache(maxsize=4096)

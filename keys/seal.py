@@ -72,7 +72,7 @@ def seal(public: bytes, plaintext: bytes, label: Label, *context: bytes) -> byte
         MalformedError, WeakKeyError: The public key cannot be sealed to.
     """
     try:
-        return _SUITE.encrypt(plaintext, _load(public), info=lp(label.value, *context))
+        return _SUITE.encrypt(plaintext, _load(public), info=lp(label, *context))
     except ValueError:
         raise WeakKeyError(
             "an X25519 public key is of low order: nothing can be sealed to it"
@@ -110,6 +110,6 @@ class SealingKey:
             OpenError: The seal is for another key, label or context, or damaged.
         """
         try:
-            return _SUITE.decrypt(sealed, self._private, info=lp(label.value, *context))
+            return _SUITE.decrypt(sealed, self._private, info=lp(label, *context))
         except (InvalidTag, ValueError):
             raise OpenError("a seal does not open with this key and context") from None

@@ -88,11 +88,13 @@ def verify_act(replica: Replica, index: int, actor: Note, gate: Note) -> None:
     if gate.origin != origin or said["access"]["size"] != index:
         raise GateError(f"entry {index} was judged for another place in the log")
     ticket = authority.ticket_of(actor)
-    for signed in (gate, actor):
-        if signed.device not in authority.devices and (signed is gate or ticket is None):
-            raise GateError(f"entry {index} is signed by someone who was no member")
-        signed.verify(authority.signer(signed))
-    if not authority.active(authority.devices[gate.device].member, said["time"]):
+    operator = authority.devices.get(gate.device)
+    signer = authority.devices.get(actor.device) if ticket is None else ticket
+    if operator is None or signer is None:
+        raise GateError(f"entry {index} is signed by someone who was no member")
+    gate.verify(operator.contact)
+    actor.verify(signer.contact)
+    if not authority.active(operator.member, said["time"]):
         raise GateError(f"entry {index} was judged by someone who was suspended")
     # What a collector sends travels by hand, and takes the time that it takes.
     if ticket is None and abs(said["time"] - actor.body["time"]) > DRIFT:

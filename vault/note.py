@@ -19,9 +19,8 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -91,8 +90,7 @@ def origin(vault: str, log: str) -> str:
 # --- notes --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A parsed note. Nothing in it is true before `verify` returned.
 
     Args:
@@ -108,8 +106,8 @@ class Note:
     origin: str
     body: Body
     signed: bytes
-    text: bytes = field(default=b"", repr=False, compare=False)
-    signatures: tuple[Signature, ...] = field(default=(), repr=False, compare=False)
+    text: bytes = b""
+    signatures: tuple[Signature, ...] = ()
 
     @property
     def device(self) -> str:

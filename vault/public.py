@@ -52,8 +52,8 @@ def check_public(parsed: Entry, actor: Note, gate: Note) -> None:
     said = hashlib.sha256(parsed.compartments[1]).hexdigest() if parsed.compartments[1:] else None
     if said != actor.body.get("details"):
         raise GateError("an entry's details are not those that its actor committed to")
-    done = gate.body["outcome"] == "done"
-    if {**parsed.public, "note": ""} != {**(public_of(actor) if done else {}), "note": ""}:
+    public = public_of(actor) if gate.body["outcome"] == "done" else {}
+    if parsed.public != {**public, "note": parsed.public["note"]}:
         raise GateError("an entry's public part is not what its actor signed")
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from keys.derive import lp, parse_lp
 from keys.errors import Error
 from keys.identity import Identity
 from keys.seal import SealingKey
@@ -343,6 +344,68 @@ def test_compartment_round_trip(
     """A compartment is read as it was written."""
     made = Compartment(commitment, tuple(recipients), box)
     assert entry.parse_compartment(made.encode()) == made
+
+
+cuts = st.lists(
+    st.tuples(byte, st.integers(0, 2), st.sampled_from([b"", b"\0", b"\1", b"\x08", b"a", b"F"])),
+    max_size=2,
+)
+
+
+def cut(raw: bytes, changes: list[tuple[int, int, bytes]], upto: int) -> bytes:
+    """Bytes with some of the first ones gone or others."""
+    for place, length, instead in changes:
+        at = place % upto
+        raw = raw[:at] + instead + raw[at + length :]
+    return raw
+
+
+def read(parse: Callable[[bytes], object], raw: bytes) -> object:
+    """What is read, or that it is malformed."""
+    try:
+        return parse(raw)
+    except MalformedError:
+        return None
+
+
+@calm
+@given(publics, st.lists(st.binary(max_size=60), min_size=1, max_size=2), cuts)
+def test_usual_entries_are_read_as_any(
+    public: dict[str, object],
+    compartments: list[bytes],
+    changes: list[tuple[int, int, bytes]],
+) -> None:
+    """What is read in one look is read the same when it is looked at in full."""
+    raw = cut(Entry(public, tuple(compartments)).encode(), changes, 130)
+    found = read(entry.parse, raw)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(entry, "_USUAL", lambda _raw: None)
+        assert found == read(entry.parse, raw)
+
+
+def test_usual_entries_are_seen() -> None:
+    """The entries that a log is full of are read in one look, and so are their recipients."""
+    assert entry._USUAL(Entry({"note": "0" * 64}, (b"one",)).encode())
+    seals = tuple((tag, bytes(entry._SEAL)) for tag in (b"", b"12345678"))
+    made = Compartment(bytes(32), seals, b"").encode()
+    assert entry._SEALED.findall(made) == [*seals]
+
+
+@calm
+@given(st.lists(tags, max_size=3), st.integers(0, 2), cuts)
+def test_usual_recipients_are_read_as_any(
+    given: list[bytes], more: int, changes: list[tuple[int, int, bytes]]
+) -> None:
+    """The same for to whom a compartment is sealed."""
+    seals = [(tag, bytes([number]) * entry._SEAL) for number, tag in enumerate(given)]
+    whole = lp(*(lp(*seal) for seal in seals))
+    raw = cut(whole, changes, 40)
+    if more and given:
+        # What lies behind the first one is cut too.
+        at = 4 + 8 + len(lp(*seals[0]))
+        raw = whole[:at] + cut(whole[at:], changes, 40)
+    found = read(entry._recipients, raw)
+    assert found == read(lambda raw: [tuple(parse_lp(one, 2)) for one in parse_lp(raw)], raw)
 
 
 @calm

@@ -7,6 +7,7 @@ import json
 from functools import cache
 from typing import Any
 
+import pytest
 import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -233,6 +234,78 @@ def test_whitespace(made: tuple[str, dict[str, Any]], at: int, tail: bool) -> No
     # The space fell into a text of the body, which is then another body.
     assert read.text == spaced.encode()
     assert read.body != body
+
+
+@cache
+def plain(kind: str) -> bytes:
+    """A note of a kind as a log is full of them."""
+    body = {name: PLAIN.get(name, "0" * 64) for name in note.KINDS[kind]}
+    return note.sign(kind, ORIGIN, body, signer()).signed
+
+
+PLAIN: dict[str, Any] = {
+    "id": ids.show(bytes(16)),
+    "case": ids.show(bytes(16)),
+    "deposit": ids.show(bytes(16)),
+    "answers": ids.show(bytes(16)),
+    "records": [ids.show(bytes(16)), ids.show(b"1" * 16)],
+    "time": 1_900_000_000,
+    "seen": {log: {"size": 7, "root": "0" * 64} for log in note.LOGS},
+    "authority": {"size": 7, "root": "0" * 64},
+    "access": {"size": 0, "root": "0" * 64},
+    "purpose": "review",
+    "disposition": "copy",
+    "asks_for": "destroy",
+    "form": "csv",
+    "outcome": "done",
+    "request": None,
+    "details": None,
+    "why": None,
+    "expires": 1_900_000_000,
+    "level": 0,
+    "sole": False,
+    **dict.fromkeys(("epoch", "gate_epoch", "count", "entry", "size"), 10),
+}
+FREQUENT = sorted({**note.ACTS, **note.GATE})
+CHANGES = ["", "\n", " ", "0", "1", "4", "A", "B", "a", "b", "=", '"', "-", ",", "\\", "é"]
+
+
+@pytest.mark.parametrize("kind", FREQUENT)
+def test_plain_notes_are_seen(kind: str) -> None:
+    """The notes that a log is full of are in their plain form: they are read in one look."""
+    assert note._parse_plain(plain(kind)) is not None
+
+
+@pytest.mark.parametrize("kind", FREQUENT)
+def test_plain_form(kind: str) -> None:
+    """What is read in one look is read the same when it is looked at in full: whatever a note has
+    in the place of any one byte, or before it."""
+    signed, fits = plain(kind), 0
+    for at in range(len(signed) + 1):
+        for change in CHANGES:
+            for after in (at, at + 1):
+                raw = signed[:at] + change.encode() + signed[after:]
+                found = note._parse_plain(raw)
+                if found is not None:
+                    full = note._parse_any(raw)
+                    assert (found, found.text, found.signatures) == (
+                        full,
+                        full.text,
+                        full.signatures,
+                    )
+                    fits += 1
+    assert fits > len(signed)
+
+
+@calm
+@given(bodies())
+def test_plain_form_of_any_body(made: tuple[str, dict[str, Any]]) -> None:
+    """The same for every body that a note of the kind can have."""
+    kind, body = made
+    signed = note.sign(kind, ORIGIN, body, signer()).signed
+    found = note._parse_plain(signed)
+    assert found is None or found == note._parse_any(signed)
+    assert kind not in note.STATEMENTS or found is None
 
 
 @calm

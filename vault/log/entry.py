@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
@@ -46,8 +45,7 @@ class Opener(NamedTuple):
     tag: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Compartment:
+class Compartment(NamedTuple):
     """A compartment as it is stored.
 
     Args:
@@ -65,8 +63,7 @@ class Compartment:
         return lp(self.commitment, recipients, self.box)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One leaf of a log.
 
     Args:
@@ -78,7 +75,7 @@ class Entry:
     compartments: tuple[bytes, ...]
 
     def encode(self) -> bytes:
-        return lp(Label.ENTRY.value, _json(self.public), *self.compartments)
+        return lp(Label.ENTRY, _json(self.public), *self.compartments)
 
     @property
     def note_id(self) -> bytes:
@@ -263,7 +260,7 @@ def open_both(origin: str, compartment: Compartment, key: bytes) -> tuple[bytes,
 
 
 def _context(origin: str, commitment: bytes) -> bytes:
-    return lp(Label.ENTRY_BOX.value, origin.encode(), commitment)
+    return lp(Label.ENTRY_BOX, origin.encode(), commitment)
 
 
 def _json(value: dict[str, Any]) -> bytes:
@@ -273,7 +270,7 @@ def _json(value: dict[str, Any]) -> bytes:
 _HEX = re.compile("[0-9a-f]+").fullmatch
 
 # The beginning of an entry with one compartment and nothing public but the note's id.
-_HEAD = lp(Label.ENTRY.value, b'{"note":"' + bytes(64) + b'"}', b"")[:-8]
+_HEAD = lp(Label.ENTRY, b'{"note":"' + bytes(64) + b'"}', b"")[:-8]
 _USUAL = re.compile(
     re.escape(_HEAD).replace(re.escape(bytes(64)), b"([0-9a-f]{64})") + b"(.{8})", re.DOTALL
 ).match

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import reduce
 
 from keys.derive import equal
 from keys.errors import MalformedError
@@ -25,6 +26,11 @@ def leaf_hash(data: bytes) -> bytes:
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of an inner node: SHA-256 of a one byte and both children."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def _under(right: bytes, left: bytes) -> bytes:
+    # As `node_hash`, from the right: whoever verifies a log asks for the root after each entry.
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
@@ -163,10 +169,7 @@ class Frontier:
         """The root of the tree."""
         if not self._hashes:
             return EMPTY_ROOT
-        hashed = self._hashes[-1]
-        for left in reversed(self._hashes[:-1]):
-            hashed = node_hash(left, hashed)
-        return hashed
+        return reduce(_under, reversed(self._hashes))
 
     def hashes(self) -> list[bytes]:
         """The roots of the full subtrees, largest first."""

@@ -153,16 +153,14 @@ class Reads(ChangeReads, KeptReads):
         at = start
         while at < stop:
             upto = min(at + _BATCH, stop)
-            rows = self._connection.execute(
-                _ENTRIES, {"log": _LOGS[log], "start": at, "stop": upto}
-            ).all()
-            for position, raw in rows:
-                if position != at:
-                    break
-                yield at, bytes(raw)
-                at += 1
-            if at != upto:
-                raise MissingError(f"entry {at} of the {log} log is missing")
+            asked = {"log": _LOGS[log], "start": at, "stop": upto}
+            rows = [(there, raw) for there, raw in self._connection.execute(_ENTRIES, asked)]
+            if [there for there, _ in rows] != list(range(at, upto)):
+                gap = next((n for n, (there, _) in enumerate(rows) if there != at + n), len(rows))
+                yield from rows[:gap]
+                raise MissingError(f"entry {at + gap} of the {log} log is missing")
+            yield from rows
+            at = upto
 
     def node(self, log: str, level: int, index: int) -> bytes:
         """The hash of a full subtree of a log.
