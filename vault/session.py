@@ -13,13 +13,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
 
-from keys.identity import Contact, Identity
-from vault import deposit, granted, ids, intake, note, retrieve, statements
+from keys.identity import Identity
+from vault import ids, names, note, statements
 from vault.audit import (
     Access,
     Audit,
@@ -33,46 +32,37 @@ from vault.audit import (
     verify,
     with_reasons,
 )
-from vault.audit.deposits import Deposits
 from vault.authority import Authority, apply
 from vault.authority.apply import NOTHING
-from vault.authority.judge import denied
 from vault.casework import Casework
 from vault.client import Client
-from vault.deposit import Description, Prepared, Progress, Stored
+from vault.deposit import Description, Progress, Stored
+from vault.duties import Duties
 from vault.errors import (
-    AmbiguousError,
     BusyError,
-    DamageError,
-    DeniedError,
     Error,
     FileError,
-    MalformedError,
-    MissingError,
-    NotFoundError,
     StaleError,
     UnknownVaultError,
     UsageError,
     as_damage,
 )
-from vault.gate import LEVEL, Clock, found, gate_note
+from vault.evidence import Evidence
+from vault.gate import Clock, found, gate_note
 from vault.heads import Heads
 from vault.intake import Source
 from vault.keyring import Keyring
 from vault.local import Local
-from vault.log import checkpoint, merkle
+from vault.log import checkpoint
 from vault.model import (
-    AUDITORS,
-    FIXED_GROUPS,
     GATE,
     MEMBERS,
     Case,
-    Deposit,
     Member,
     Position,
     Role,
 )
-from vault.note import ACCESS, AUTHORITY, LOGS, MAX_RECORDS, PURPOSES
+from vault.note import ACCESS, AUTHORITY, LOGS
 from vault.people import People
 from vault.proposals import Proposals
 from vault.recordgrants import Grants
@@ -84,10 +74,6 @@ from vault.stamping import Stamping
 from vault.store import Store
 from vault.store.folder import refuse_network
 from vault.tickets import Tickets
-
-
-class _NothingOwedError(Error):
-    """Somebody else was faster; never leaves this module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +121,8 @@ class Session:
         self.tickets = Tickets(self._client)
         self.heads = Heads(self._client)
         self.stamping = Stamping(self._client, local)
-        self._deposits = Deposits(replica)
+        self._evidence = Evidence(self._client, self.requests)
+        self._duties = Duties(self._client, self.renewals)
 
     # --- beginning ------------------------------------------------------------------------------
 
@@ -341,7 +328,7 @@ class Session:
         Raises:
             NotFoundError, AmbiguousError: None or several fit.
         """
-        return _one(
+        return names.one(
             "member",
             text,
             {member.id: (member, (member.name,)) for member in self.authority.members.values()},
@@ -354,7 +341,7 @@ class Session:
             NotFoundError, AmbiguousError: None or several fit.
         """
         titled = self.cases()
-        return _one(
+        return names.one(
             "case", text, {found.id: (found, (found.title, found.case.ref)) for found in titled}
         )
 
@@ -364,92 +351,20 @@ class Session:
         Raises:
             NotFoundError, AmbiguousError: None or several fit.
         """
-        if len(text) >= 4:
-            try:
-                low, high = ids.bounds(text.lower())
-            except MalformedError:
-                low = high = b""
-            with self._client.view() as reads:
-                several = reads.record_ids(low, high)
-            if len(several) == 1:
-                return ids.show(several[0])
-            if several:
-                raise AmbiguousError(
-                    f"more than one record begins with {text!r}", "give more of its id"
-                )
-        raise NotFoundError(f"no record {text!r}", "see `evault list`")
+        with self._client.view() as reads:
+            return names.record(reads, text)
 
     def records(self, case: str | None = None) -> Iterator[Listed]:
-        """The labels of all records that this member may see, oldest first; those that were
-        destroyed are left out.
-
-        Those that were granted one by one are among them, if that was to this device too. What
-        waits for another holder, who has to seal it anew, is not: see `Renewals.unreadable`.
-
-        Args:
-            case: Only of this case.
-
-        Raises:
-            VerificationError, MissingError: One is damaged or missing.
-            DeniedError: This member neither holds the case that was asked for, nor was granted any
-                record of it.
-        """
-        at = self.now()
-        if case is not None and not self._holds(case) and not self._granted(case, at):
-            raise denied("not-holder")
-        with self._client.view() as reads:
-            single = granted.readable(self.replica, reads, at)
-            stored: dict[bytes, str] = {}
-            for found in reads.deposits():
-                name = stored[found.id] = self._case_of(found)
-                if case not in {None, name}:
-                    continue
-                if self._holds(name):
-                    try:
-                        opened = retrieve.hold(self.replica, reads, found)
-                    except DeniedError as error:
-                        if error.reason != retrieve.NOT_YET:
-                            raise
-                        continue
-                    yield from retrieve.labels(self.replica, reads, opened)
-                elif found.id in single:
-                    yield from retrieve.find(self.replica, reads, single[found.id], at)
-            wanted = self.authority.cases if case is None else (case,)
-            held = [name for name in wanted if self._holds(name)]
-            lost = len(self._deposits.lost(reads, stored, held))
-        if lost:
-            raise MissingError(
-                f"{lost} deposits that the log speaks of are missing or are in another case",
-                "run `evault check`, and restore the vault from a backup that is not older",
-            )
+        """The labels of all records that this member may see. See `vault.evidence`."""
+        return self._evidence.records(case)
 
     def record(self, record: str) -> Listed:
-        """The label of one record.
-
-        Raises:
-            DeniedError: This member neither holds its case nor was granted it.
-            VerificationError, MissingError: It is damaged or missing.
-        """
-        return self.labels([record])[0]
+        """The label of one record. See `vault.evidence`."""
+        return self._evidence.labels([record])[0]
 
     def labels(self, records: Sequence[str]) -> list[Listed]:
-        """The labels of some records, in the order asked for; each deposit is verified once.
-
-        Raises:
-            DeniedError: This member neither holds the case of one of them nor was granted it.
-            VerificationError, MissingError: One is damaged or missing.
-        """
-        names, at = [ids.parse(record) for record in records], self.now()
-        with self._client.view() as reads:
-            for record, name in zip(records, names, strict=True):
-                owner = reads.owner(name)
-                found = reads.deposit(owner[0]) if owner else None
-                if found is None:
-                    continue
-                case = self._case_of(found)
-                if not self.authority.may_open(self.member.id, case, [record], at):
-                    raise denied("not-holder")
-            return retrieve.find(self.replica, reads, names, at)
+        """The labels of some records. See `vault.evidence`."""
+        return self._evidence.labels(records)
 
     def log(self) -> Iterator[Access]:
         """The access log, as far as this member can open it. See `vault.audit.accesses`."""
@@ -594,16 +509,7 @@ class Session:
         """Do what this member owes the others: give keys to whoever waits for them, begin new
         epochs of the groups that somebody has left who still has their keys, and erase what an
         interrupted destruction has left."""
-        if self.store.owes_sweep:
-            with suppress(BusyError, FileError):
-                self.store.sweep()
-        if self._owed():
-            with suppress(_NothingOwedError):
-                self._client.state("wrapped", self._wraps)
-        if self._left():
-            with suppress(_NothingOwedError):
-                self._client.state("rotated", self._epochs)
-        self.renewals.settle()
+        self._duties.settle()
 
     # --- evidence -------------------------------------------------------------------------------
 
@@ -615,54 +521,12 @@ class Session:
         *,
         progress: Progress | None = None,
     ) -> list[Stored]:
-        """Store evidence in a case: all of it, or nothing.
-
-        Args:
-            sources: Files and folders, or sources from `vault.intake.survey`.
-            case: The case's id.
-            description: What is said of it.
-            progress: Called with records and bytes as they are stored.
-
-        Raises:
-            FileError: Something cannot be read, changed, or cannot be written.
-            DeniedError: This member may not deposit into this case.
-        """
-        self.catch_up()
-        if case not in self.authority.cases:
-            raise NotFoundError(f"no case {case!r}", "see `evault case list`")
-        prepared = deposit.prepare(
-            self.store,
-            self.authority.vault,
-            case,
-            intake.all_of(sources),
-            description or Description(),
-            context={
-                "assurance_level": intake.observed(LEVEL),
-                "clock_utc": intake.observed(intake.moment(self.now())),
-                "device": intake.observed(self.identity.device),
-            },
-            progress=progress,
-        )
-        try:
-            self._client.submit(
-                lambda: prepared.message(
-                    self.authority,
-                    self._keyring.need(self.authority, GATE),
-                    self.replica.seen(),
-                    self._client.sign,
-                    self.now(),
-                ),
-                prepared.rows,
-            )
-        except BaseException:
-            self._take_back(prepared)
-            raise
-        prepared.rows.close()
-        # The evidence is stored: tidying up, and others' keys, can wait for the next act.
+        """Store evidence in a case: all of it, or nothing. See `vault.evidence`."""
+        stored = self._evidence.add(sources, case, description, progress=progress)
+        # The evidence is stored: others' keys can wait for the next act.
         with suppress(BusyError, FileError, StaleError):
-            self.store.collect(time.time())
             self.settle()
-        return prepared.stored
+        return stored
 
     def release(
         self,
@@ -673,47 +537,10 @@ class Session:
         disposition: str = "copy",
         request: str | None = None,
     ) -> list[Opened]:
-        """Ask the gate for records, for a purpose; the asking is logged before anything is given.
-
-        Args:
-            records: Ids of records.
-            purpose: One of `vault.note.PURPOSES`.
-            why: In words, for the case's holders only.
-            disposition: `view`, `copy` or `produce`.
-            request: The id of an approved request for exactly this, where the case asks for one.
-
-        Raises:
-            DeniedError: Refused; the refusal is in the log.
-            NotFoundError: There is no such record.
-            VerificationError: A record, or what the gate answered, is not what it must be.
-        """
-        if purpose not in PURPOSES:
-            raise UsageError(f"{purpose!r} is not a purpose", "one of: " + ", ".join(PURPOSES))
-        if len(set(records)) != len(records):
-            raise UsageError("a record is given twice", "name each record once")
-        if request is not None:
-            return self._release_requested(request, records, purpose, why, disposition)
-        opened: dict[str, Opened] = {}
-        for case, names in self.requests.by_case(records).items():
-            if not self._holds(case) and self._may_open(case, names):
-                # What this device cannot open is not asked for: the log would speak of a release
-                # that nobody had.
-                self.labels(names)
-            for start in range(0, len(names), MAX_RECORDS):
-                asked = names[start : start + MAX_RECORDS]
-                body = {
-                    "records": asked,
-                    "purpose": purpose,
-                    "disposition": disposition,
-                    "request": None,
-                }
-                answer = self._client.act("release", case, body, why)
-                with self._client.view() as reads:
-                    for got in retrieve.open_released(
-                        self.replica, self.identity, reads, answer, case, asked
-                    ):
-                        opened[got.listed.id] = got
-        return [opened[record] for record in records]
+        """Ask the gate for records, for a purpose. See `vault.evidence`."""
+        return self._evidence.release(
+            records, purpose, why, disposition=disposition, request=request
+        )
 
     def destroy(self, records: Sequence[str], why: str | None = None) -> list[Gone]:
         """Destroy records for good, or take the next step to it. See `vault.requests`."""
@@ -723,14 +550,11 @@ class Session:
         self, opened: Opened, progress: Callable[[int], None] | None = None
     ) -> Iterator[bytes]:
         """The original bytes of a released record. See `vault.retrieve.content`."""
-        return retrieve.content(self.store, opened, progress)
+        return self._evidence.content(opened, progress)
 
     def receive(self, opened: Sequence[Opened]) -> None:
-        """Sign for releases whose content was read whole and whose hashes matched."""
-        for case, index in sorted({(ids.show(o.listed.place.case), o.entry) for o in opened}):
-            with self._client.view() as reads:
-                leaf = merkle.leaf_hash(self.replica.consistent_entry(reads, ACCESS, index))
-            self._client.act("receipt", case, {"entry": index, "leaf": leaf.hex()})
+        """Sign for releases whose content was read whole. See `vault.evidence`."""
+        self._evidence.receive(opened)
 
     # --- parts ----------------------------------------------------------------------------------
 
@@ -738,91 +562,12 @@ class Session:
     def _keyring(self) -> Keyring:
         return self.replica.keyring
 
-    def _owed(self) -> list[tuple[str, Contact]]:
-        """Who waits for keys that this member has."""
-        authority, at = self.authority, self.now()
-        return [
-            (group, device.contact)
-            for group in (*FIXED_GROUPS, *authority.cases)
-            if authority.gives(self.identity.device, group, at)
-            and self._keyring.has(authority, group)
-            for device in authority.lacking(group, at)
-        ]
-
-    def _left(self) -> list[str]:
-        """The groups that somebody has left who still has their keys, and that this member is in.
-
-        Whoever sets out to take over a group whose keys nobody has any more is among them.
-        """
-        authority, at, mine = self.authority, self.now(), self.identity.device
-        return [
-            group
-            for group in authority.groups
-            if (authority.stale(group, at) or (group == AUDITORS and authority.lost(group)))
-            and statements.may_rotate(authority, self._keyring, group, mine, at)
-        ]
-
-    def _epochs(self) -> statements.Body:
-        left = self._left()
-        if not left:
-            raise _NothingOwedError("no group was left")
-        return statements.rotated(self.authority, self._keyring, left, self.now())
-
-    def _wraps(self) -> statements.Body:
-        # Looked at again each time: somebody else may have given them meanwhile.
-        owed = self._owed()
-        if not owed:
-            raise _NothingOwedError("nobody waits for keys")
-        return statements.wrapped(self.authority, self._keyring, owed)
-
-    def _take_back(self, prepared: Prepared) -> None:
-        """Delete what a deposit has stored, unless the gate has kept it: what was done is done."""
-        # If even that cannot be found out, orphans are harmless and lost evidence is not.
-        with suppress(Error), self.store.read() as reads:
-            if reads.deposit(prepared.deposit) is None:
-                deposit.discard(self.store, prepared)
-        prepared.rows.close()
-
     def _holds(self, case: str) -> bool:
         return self.authority.holds(self.member.id, case, self.now())
-
-    def _may_open(self, case: str, records: Sequence[str]) -> bool:
-        return self.authority.may_open(self.member.id, case, records, self.now())
-
-    def _granted(self, case: str, at: int) -> bool:
-        return bool(self.authority.granted_records(self.member.id, case, at))
 
     def _titled(self, case: Case) -> Titled:
         held = self._holds(case.id)
         return Titled(case, statements.title(self.authority, self._keyring, case) if held else None)
-
-    def _release_requested(
-        self, name: str, records: Sequence[str], purpose: str, why: str | None, disposition: str
-    ) -> list[Opened]:
-        request = self.requests.find(name)
-        asked = set(request.records), request.purpose, request.disposition
-        if asked != (set(records), purpose, disposition):
-            # The gate refuses what was not asked for, and the log says who tried.
-            request = replace(
-                request, records=tuple(records), purpose=purpose, disposition=disposition
-            )
-        answer = self.requests.release(request, why)
-        names = list(request.records)
-        with self._client.view() as reads:
-            opened = {
-                got.listed.id: got
-                for got in retrieve.open_released(
-                    self.replica, self.identity, reads, answer, request.case, names
-                )
-            }
-        return [opened[record] for record in records]
-
-    def _case_of(self, deposit: Deposit) -> str:
-        """The case that a deposit's row names: one that there is, or the row is damaged."""
-        case = ids.show(deposit.case)
-        if case not in self.authority.cases:
-            raise DamageError("a deposit names a case that does not exist", "run `evault check`")
-        return case
 
 
 def _vault_id(store: Store) -> str:
@@ -832,26 +577,3 @@ def _vault_id(store: Store) -> str:
     if len(parts) != 3 or not ids.is_id(parts[1]) or origin != note.origin(parts[1], AUTHORITY):
         raise UnknownVaultError("the vault does not say which one it is")
     return parts[1]
-
-
-_Found = TypeVar("_Found")
-
-
-def _one(kind: str, text: str, among: Mapping[str, tuple[_Found, Sequence[str | None]]]) -> _Found:
-    """The one thing that a person means by an id, the beginning of one, or a name."""
-    if text in among:
-        return among[text][0]
-    wanted = text.casefold()
-    fits = [found for found, names in among.values() if text in names]
-    fits = fits or [
-        found
-        for found, names in among.values()
-        if any(name is not None and name.casefold() == wanted for name in names)
-    ]
-    if not fits and len(text) >= 4:
-        fits = [found for key, (found, _) in among.items() if key.startswith(wanted)]
-    if not fits:
-        raise NotFoundError(f"no {kind} {text!r}", f"see `evault {kind} list`")
-    if len(fits) > 1:
-        raise AmbiguousError(f"more than one {kind} fits {text!r}", "give its id")
-    return fits[0]

@@ -77,9 +77,12 @@ FLOORS = {
     "vault.stamping": 11,
     "vault.casework": 11,
     "vault.requests": 11,
-    "vault.session": 13,
-    "vault.check": 14,
-    "vault.cli": 15,
+    "vault.names": 6,
+    "vault.evidence": 12,
+    "vault.duties": 13,
+    "vault.session": 14,
+    "vault.check": 15,
+    "vault.cli": 16,
 }
 
 

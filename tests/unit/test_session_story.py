@@ -392,7 +392,7 @@ def test_a_thousand_records_are_one_entry_and_one_more_is_two(
     folder.mkdir()
     for number in range(5):
         (folder / str(number)).write_bytes(str(number).encode())
-    monkeypatch.setattr("vault.session.MAX_RECORDS", 2)
+    monkeypatch.setattr("vault.evidence.MAX_RECORDS", 2)
     with world.session("ana") as ana:
         stored = ana.add([folder], world.case, Description())
         size = ana.replica.heads[ACCESS].size
