@@ -117,11 +117,12 @@ class Renewals:
 
     Args:
         client: One member's device.
+        requests: What has been asked for.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, requests: Requests) -> None:
         self._client = client
-        self._requests = Requests(client)
+        self._requests = requests
 
     # --- asking ---------------------------------------------------------------------------------
 

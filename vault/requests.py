@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from vault import ids, note
-from vault.audit import accesses
+from vault import ids
+from vault.audit import entry_at
 from vault.audit.access import Access
 from vault.audit.requests import (
     APPROVED,
@@ -19,8 +20,6 @@ from vault.audit.requests import (
     USED,
     Filed,
     Ledger,
-    judged_by,
-    sight,
 )
 from vault.authority import approvals
 from vault.authority.judge import denied
@@ -35,9 +34,12 @@ from vault.errors import (
     UsageError,
     WaitingError,
 )
+from vault.history import CHECK, History
 from vault.kinds import DESTROY, DISPOSITIONS, MAX_RECORDS, PURPOSES
 from vault.message import Answer
 from vault.model import Request
+from vault.note import Note
+from vault.store import Reads
 
 _DESTRUCTION = "other"
 """The purpose code of a request to destroy: its words say why."""
@@ -104,12 +106,12 @@ class Requests:
 
     Args:
         client: One member's device.
+        history: What it has verified of the access log.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, history: History) -> None:
         self._client = client
-        self._ledger = Ledger(sight(client.replica))
-        self._read: list[Access] = []
+        self._history = history
 
     # --- looking --------------------------------------------------------------------------------
 
@@ -120,14 +122,12 @@ class Requests:
             mine: Only this member's own.
             for_me: Only those that wait for this member's answer.
         """
-        self._catch_up()
-        found = [(filed, self._show(filed)) for filed in self._ledger.filed.values()]
-        me = self._me
+        me, ledger = self._me, self._ledger()
         return [
-            request
-            for filed, request in found
-            if (not mine or request.actor == me)
-            and (not for_me or (request.state == PENDING and self._may_answer(filed)))
+            self._show(filed)
+            for filed in ledger.filed.values()
+            if (not mine or filed.access.actor == me)
+            and (not for_me or (self._state(ledger, filed) == PENDING and self._may_answer(filed)))
         ]
 
     def find(self, text: str) -> Request:
@@ -136,18 +136,18 @@ class Requests:
         Raises:
             NotFoundError, AmbiguousError: None or several fit.
         """
-        self._catch_up()
-        wanted = text.lower()
-        names = [
-            name for name in self._ledger.filed if len(wanted) >= 4 and name.startswith(wanted)
-        ]
+        return self._show(self._filed(text))
+
+    def _filed(self, text: str) -> Filed:
+        filed, wanted = self._ledger().filed, text.lower()
+        names = [name for name in filed if len(wanted) >= 4 and name.startswith(wanted)]
         if not names:
             raise NotFoundError(f"no request {text!r}", "see `evault requests`")
         if len(names) > 1:
             raise AmbiguousError(
                 f"more than one request begins with {text!r}", "give more of its id"
             )
-        return self._show(self._ledger.filed[names[0]])
+        return filed[names[0]]
 
     def same(
         self, records: Sequence[str], purpose: str, disposition: str, *, mine: bool = True
@@ -175,14 +175,15 @@ class Requests:
 
     def gone(self, record: str) -> Gone | None:
         """Who destroyed a record, and when; None if no entry that this member can open says so."""
-        self._catch_up()
-        index = self._ledger.destroyed.get(record)
+        with self._client.view() as reads:
+            audit = self._history.read(reads)
+        index = audit.ledger.destroyed.get(record)
         if index is None:
             return None
-        by = self._read[index]
+        by = next(audit.entries(index))
         copies = tuple(
             Copy(got.actor, got.actor_name, got.time, got.disposition or "", got.index)
-            for got in self._read[:index]
+            for got in islice(audit.entries(), index)
             if got.outcome == "released" and got.problem is None and record in got.records
         )
         return Gone(record, by.case or "", index, by.actor, by.actor_name, by.time, copies)
@@ -229,11 +230,9 @@ class Requests:
             "expires": self._client.now() + 3600 * policy.hours,
         }
         answer = self._client.act("request", case, body, why)
-        self._catch_up()
         # What the gate logged is believed, not what was sent.
-        found = [
-            filed for filed in self._ledger.filed.values() if filed.access.index == answer.index
-        ]
+        filed = self._ledger().filed.values()
+        found = [one for one in filed if one.access.index == answer.index]
         if len(found) != 1 or found[0].note.device != self._client.identity.device:
             raise GateError("the gate logged another request than the one that was made")
         return self._show(found[0])
@@ -293,14 +292,13 @@ class Requests:
         known = self.same(records, _DESTRUCTION, DESTROY, mine=False)
         if known is None:
             known = self.file(records, _DESTRUCTION, why, DESTROY)
-        elif self._may_answer(self._ledger.filed[known.id]):
+        elif self._may_answer(self._filed(known.id)):
             known = self.approve(known.id, why)
         if known.state != APPROVED:
             raise waiting(known)
         body = {"records": list(known.records), "answers": known.id}
         self._use("destruction", known, body, why)
         erased = self.sweep()
-        self._catch_up()
         done = [self.gone(record) for record in known.records]
         return [replace(one, erased=erased) for one in done if one is not None]
 
@@ -327,9 +325,7 @@ class Requests:
                     raise NotFoundError(f"no record {record!r}", "see `evault list`")
                 case = ids.show(found.case)
                 if case not in self._client.authority.cases:
-                    raise DamageError(
-                        "a deposit names a case that does not exist", "run `evault check`"
-                    )
+                    raise DamageError("a deposit names a case that does not exist", CHECK)
                 cases.setdefault(case, []).append(record)
         return cases
 
@@ -339,21 +335,30 @@ class Requests:
     def _me(self) -> str:
         return self._client.authority.member_of(self._client.identity.device).id
 
-    def _catch_up(self) -> None:
+    def _ledger(self) -> Ledger:
         with self._client.view() as reads:
-            replica = self._client.replica
-            if len(self._read) == replica.heads[note.ACCESS].size:
-                return
-            # All of it first: only the end says whether it is what the log's root is over.
-            fresh = list(accesses(replica, reads, len(self._read)))
-        for access in fresh:
-            for _wrong in self._ledger.take(access, judged_by(replica, access)):
-                # Who verifies the log is told; here it must not stop the work of others.
-                pass
-            self._read.append(access)
+            return self._history.read(reads).ledger
+
+    def _state(self, ledger: Ledger, filed: Filed) -> str:
+        return ledger.state(filed, self._client.authority, self._client.now())
 
     def _show(self, filed: Filed) -> Request:
-        return self._ledger.show(filed, self._client.authority, self._client.now())
+        whole = self._whole(filed)
+        return self._ledger().show(whole, self._client.authority, self._client.now())
+
+    def _whole(self, filed: Filed) -> Filed:
+        """A request with its words and the notes of its approvals: of what is spent the ledger may
+        have none, and words are never kept. So the entries are opened again."""
+        with self._client.view() as reads:
+            access, asked = self._opened(reads, filed.access.index)
+            answers = [self._opened(reads, index)[1] for index in filed.approved]
+        return replace(filed, access=access, note=asked, approvals=answers)
+
+    def _opened(self, reads: Reads, index: int) -> tuple[Access, Note]:
+        access = entry_at(self._client.replica, reads, index).access
+        if access.notes is None:
+            raise DamageError(f"entry {index} of the access log does not open any more", CHECK)
+        return access, access.notes[0]
 
     def _may_answer(self, filed: Filed) -> bool:
         """Whether an answer of this member would count, and there is none yet."""
@@ -367,16 +372,16 @@ class Requests:
         )
 
     def _answer(self, kind: str, name: str, why: str | None) -> Request:
-        found = self.find(name)
-        asked = self._ledger.filed[found.id].note
-        body = {"answers": found.id, "asked": asked.digest}
-        self._client.act(kind, found.case, body, why, (asked.signed,))
-        return self.find(found.id)
+        found = self._whole(self._filed(name))
+        asked, request = found.note, str(found.note.body["id"])
+        body = {"answers": request, "asked": asked.digest}
+        self._client.act(kind, found.access.case, body, why, (asked.signed,))
+        return self.find(request)
 
     def _use(
         self, kind: str, request: Request, body: Mapping[str, object], why: str | None
     ) -> Answer:
-        filed = self._ledger.filed[request.id]
+        filed = self._whole(self._ledger().filed[request.id])
         # What the store remembers could be false, and who used it all the same would be to blame.
         if request.state in {DENIED, USED}:
             raise denied(request.state)

@@ -50,6 +50,7 @@ from vault.errors import (
 from vault.evidence import Evidence
 from vault.gate import Clock, found, gate_note
 from vault.heads import Heads
+from vault.history import History
 from vault.intake import Source
 from vault.keyring import Keyring
 from vault.local import Local
@@ -115,10 +116,11 @@ class Session:
         self.proposals = Proposals(self._client)
         self.people = People(self._client, self.proposals)
         self.casework = Casework(self._client, self.proposals)
-        self.renewals = Renewals(self._client)
         self.grants = Grants(self._client)
-        self.requests = Requests(self._client)
-        self.tickets = Tickets(self._client)
+        self._history = History(self._client, local)
+        self.requests = Requests(self._client, self._history)
+        self.renewals = Renewals(self._client, self.requests)
+        self.tickets = Tickets(self._client, self._history)
         self.heads = Heads(self._client)
         self.stamping = Stamping(self._client, local)
         self._evidence = Evidence(self._client, self.requests)
@@ -446,7 +448,8 @@ class Session:
             VerificationError: The log does not hold.
         """
         with self._client.view() as reads:
-            return exposure(self.replica, reads, case, member)
+            entries = self._history.read(reads).entries()
+            return exposure(self.replica, reads, entries, case, member)
 
     # --- membership and cases -------------------------------------------------------------------
 

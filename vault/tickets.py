@@ -14,7 +14,7 @@ from keys.errors import SignatureError
 from keys.keyfile import Argon2
 from vault import ids, note, parcel, ticket
 from vault.acts import exposed
-from vault.audit import Access, accesses, exposed_deposits
+from vault.audit import Access, exposed_deposits
 from vault.authority import judge
 from vault.authority.judge import denied
 from vault.client import Client
@@ -26,6 +26,7 @@ from vault.errors import (
     GateError,
     UnknownVaultError,
 )
+from vault.history import History
 from vault.model import GATE, Ticket
 from vault.note import ACCESS
 from vault.packs import Packer
@@ -73,10 +74,12 @@ class Tickets:
 
     Args:
         client: One member's device.
+        history: What it has verified of the access log.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, history: History) -> None:
         self._client = client
+        self._history = history
 
     # --- tickets --------------------------------------------------------------------------------
 
@@ -131,8 +134,8 @@ class Tickets:
         if not self._client.authority.tickets:
             return []
         with self._client.view() as reads:
-            replica = self._client.replica
-            return exposed_deposits(replica, accesses(replica, reads))
+            entries = self._history.read(reads).entries()
+            return exposed_deposits(self._client.replica, entries)
 
     def exposes(self, held: Held) -> bool:
         """Whether a deposit is one of those, for whoever holds its case."""

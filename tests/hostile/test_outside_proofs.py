@@ -191,7 +191,7 @@ def test_a_gates_head_over_what_does_not_belong_together_is_refused(world: World
         with pytest.raises(ProofError, match="another place"):
             disclosed.verify(disclosed.make(Proof(0, (), note), raw, salt, body), wanted)
         parsed = entry.parse(raw)
-        false = replace(parsed, public={**parsed.public, "confirms": 0}).encode()
+        false = parsed._replace(public={**parsed.public, "confirms": 0}).encode()
         note, _leaf = forge(aud, false)
         with pytest.raises(ProofError, match="public part"):
             disclosed.verify(disclosed.make(Proof(0, (), note), false, salt, body), wanted)

@@ -5,9 +5,10 @@ Cutting off access un-reads nothing: whoever cuts it off should know what was ou
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vault.audit.access import accesses, deposited
+from vault.audit.access import Access, deposited
 from vault.errors import DamageError
 from vault.replica import Replica
 from vault.store import Reads
@@ -31,18 +32,21 @@ class Exposure:
     never_opened: tuple[str, ...]
 
 
-def exposure(replica: Replica, reads: Reads, case: str, member: str) -> Exposure:
+def exposure(
+    replica: Replica, reads: Reads, entries: Iterable[Access], case: str, member: str
+) -> Exposure:
     """Find out what a member opened of a case, as far as this identity can open the log.
 
     Args:
         replica: The verified view, caught up.
         reads: A snapshot.
+        entries: Of the verified access log.
         case: The case's id.
         member: Theirs, also if they are gone.
     """
     opened: set[str] = set()
     stored: dict[str, tuple[int, int]] = {}
-    for access in accesses(replica, reads):
+    for access in entries:
         if access.case != case or access.problem is not None:
             continue
         if access.kind == "deposit" and access.outcome == "done":

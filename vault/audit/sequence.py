@@ -99,6 +99,7 @@ class Sequence:
         problems: What is wrong, by the log's order.
         notices: What is odd, by the log's order.
         statements: How many statements were compared with it.
+        ledger: The requests that it speaks of.
     """
 
     def __init__(self, replica: Replica) -> None:
@@ -119,7 +120,7 @@ class Sequence:
         self._last: tuple[int, int, int] | None = None
         self._seen: dict[str, tuple[int, int]] = {}
         self._renewals: dict[int, str] = {}
-        self._ledger = Ledger(sight(replica))
+        self.ledger = Ledger(sight(replica))
 
     @property
     def root(self) -> bytes:
@@ -156,7 +157,7 @@ class Sequence:
             self._wrong(index, *found.problem, "judged")
         self._use(index, found.note_id)
         if found.row is None or found.facts is None:
-            self._ledger.skip(index)
+            self.ledger.skip(index)
             return
         self.opened += 1
         if found.problem is not None:
@@ -169,7 +170,7 @@ class Sequence:
             reason = f"its actor had seen {facts.seen} entries that are not these"
             self._wrong(index, "silent-gap", reason, "gaps")
         self._order(index, row, facts)
-        if found.signed is not None or self._ledger.destroyed:
+        if found.signed is not None or self.ledger.destroyed:
             self._speaks(index, found.note_id, row, found.signed)
 
     def finish(self) -> None:
@@ -198,7 +199,7 @@ class Sequence:
             "last": self._last,
             "seen": self._seen,
             "renewals": self._renewals,
-            "ledger": self._ledger.dump(),
+            "ledger": self.ledger.dump(),
         }
         edge = b"".join(self._frontier.hashes())
         return lp(json.dumps(state).encode(), edge)
@@ -241,7 +242,7 @@ class Sequence:
             made._last = None if state["last"] is None else tuple(state["last"])
             made._seen = {device: tuple(sizes) for device, sizes in state["seen"].items()}
             made._renewals = {int(at): signed for at, signed in state["renewals"].items()}
-            made._ledger.load(state["ledger"], lambda at: made._access(at, b"", row(at)))
+            made.ledger.load(state["ledger"], lambda at: made._access(at, b"", row(at)))
             made._frontier = merkle.Frontier(made.size, merkle.parse_hashes(edge))
         except (Error, ValueError, KeyError, TypeError, IndexError):
             raise MalformedError("what was verified before is not of this format") from None
@@ -302,7 +303,7 @@ class Sequence:
                 self._wrong(index, "confirmation", reason, "requests")
             return
         authority = self._replica.at(access.authority_size)
-        for wrong in self._ledger.take(access, authority, act):
+        for wrong in self.ledger.take(access, authority, act):
             self._wrong(index, wrong.code, wrong.reason, "requests")
 
     def _confirms(self, access: Access, act: Note) -> str:

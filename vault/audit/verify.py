@@ -18,6 +18,7 @@ from vault.audit.access import Access, of_row, remembered
 from vault.audit.examine import Examiner
 from vault.audit.findings import INVALID, UNCHECKED, VALID, Notice, Problem, Step, Verified
 from vault.audit.memory import Rows
+from vault.audit.requests import Ledger
 from vault.audit.sequence import Sequence, words
 from vault.audit.sweep import Progress, sweep
 from vault.errors import BusyError, Error, FileError, MissingError
@@ -53,6 +54,11 @@ class Audit:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What became of each request."""
+        return self._sequence.ledger
 
     def leaf(self, index: int) -> bytes:
         """The leaf hash of an entry, 32 bytes."""
