@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keys.identity import Identity
-from keys.signing import VerifierKey
+from keys.signing import VerifierKey, encode_checkpoint
 from vault import cosigner, disclosed, note
 from vault.audit.cosigned import Cosignature, demand, newest
 from vault.audit.examine import Examiner
@@ -53,6 +53,22 @@ class Heads:
         """The signed head of a log, as it was verified last."""
         return self._client.replica.notes[log]
 
+    def text(self, size: int, log: str = ACCESS) -> bytes:
+        """The checkpoint that a log had at a size, to compare: its three lines, not signed.
+
+        Args:
+            size: How many entries.
+            log: Which log.
+
+        Raises:
+            UsageError: The log has fewer entries.
+        """
+        with self._client.view() as reads:
+            root = self._since(reads, size, log)[0]
+        return encode_checkpoint(
+            checkpoint.Checkpoint(self._client.authority.origin(log), size, root)
+        )
+
     def request(self, old: int, log: str = ACCESS) -> bytes:
         """What a cosigner is asked to sign.
 
@@ -64,17 +80,7 @@ class Heads:
             UsageError: The log has fewer entries.
         """
         with self._client.view() as reads:
-            head = self._client.replica.heads[log]
-            if old > head.size:
-                raise UsageError(f"the {log} log has {head.size} entries, not {old}")
-            path: list[bytes] = []
-            if 0 < old < head.size:
-                path = proof.consistency(old, head.size, lambda *at: reads.node(log, *at))
-                # Stored nodes are believed in nothing: a false proof would look like a fork.
-                root = merkle.Frontier(
-                    old, [reads.node(log, *at) for at in merkle.frontier_nodes(old)]
-                ).root()
-                merkle.verify_consistency(old, head.size, root, head.root, path)
+            path = self._since(reads, old, log)[1] if old else []
             return Request(old, tuple(path), self.checkpoint(log)).encode()
 
     def keep(self, signed: bytes) -> tuple[str, Position]:
@@ -129,6 +135,20 @@ class Heads:
         # What would prove nothing is not given out.
         disclosed.verify(found, self.keys())
         return found
+
+    def _since(self, reads: Reads, size: int, log: str) -> tuple[bytes, list[bytes]]:
+        """The root that a log had at a size from 1 on, and the proof that it only grew since."""
+        head = self._client.replica.heads[log]
+        if size > head.size:
+            raise UsageError(f"the {log} log has {head.size} entries, not {size}")
+        if size == head.size:
+            return head.root, []
+        path = proof.consistency(size, head.size, lambda *at: reads.node(log, *at))
+        edge = [reads.node(log, *at) for at in merkle.frontier_nodes(size)]
+        root = merkle.Frontier(size, edge).root()
+        # Stored nodes are believed in nothing: a false proof would look like a fork.
+        merkle.verify_consistency(size, head.size, root, head.root, path)
+        return root, path
 
     def _opened(self, index: int) -> tuple[str | None, bytes, bytes, bytes]:
         replica = self._client.replica

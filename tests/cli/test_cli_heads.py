@@ -74,6 +74,38 @@ def test_the_head_is_printed_bare(world: World, log: str) -> None:
     assert said.origin.endswith("/" + log)
 
 
+def test_an_older_head_is_printed_to_compare(world: World) -> None:
+    """The three lines that the head had then, and no signature; none of what never was."""
+    before = world("pia", "log", "checkpoint").raw
+    text = before[: before.index(b"\n\n") + 1]
+    world("pia", "log", "export", "--format", "csv", "-o", world.root / "one.csv")
+    assert world("pia", "log", "checkpoint").raw != before
+    size = str(parse_checkpoint(text).size)
+    assert world("pia", "log", "checkpoint", "--size", size).raw == text
+    beyond = world("pia", "log", "checkpoint", "--size", "1000000", code=2)
+    assert "not 1000000" in beyond.err
+    both = world("pia", "log", "checkpoint", "--size", size, "--from", "1", code=2)
+    assert "do not go together" in both.err
+
+
+@pytest.mark.parametrize("what", ["report", "export", "disclose"])
+def test_what_cannot_be_written_is_not_logged_as_taken(world: World, what: str) -> None:
+    """A folder that is not there or not to be written in, something that is there already, the
+    vault's own folder."""
+    command = {
+        "report": ["report"],
+        "export": ["export", "--format", "csv"],
+        "disclose": ["disclose", "0"],
+    }[what]
+    taken = world.root / f"{what}-taken"
+    taken.write_text("")
+    entries = len(world.log())
+    places = [world.root / "nowhere" / "a", taken, world.vault / "a"]
+    for place in places:
+        world("pia", "log", *command, "-o", place, code=15)
+    assert len(world.log()) == entries
+
+
 def test_a_file_takes_it_too(world: World) -> None:
     """-o writes the same bytes, and never over something."""
     place = world.root / "head.txt"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vault.cli import selecting
-from vault.cli.context import Call, inside
+from vault.cli.context import Call
 from vault.cli.group import PLACE, Command
+from vault.cli.places import refuse_place
 from vault.cli.selecting import audited, fields, filter_of
 from vault.cli.text import _, visible
-from vault.errors import FileError
 
 if TYPE_CHECKING:
     from vault.audit import Access, Audit
@@ -48,21 +48,8 @@ def export(call: Call, /, form: str, output: str, **given: Any) -> None:
 
     target = Path(output)
     beside = target.with_name(target.name + ".proof")
-    if inside(target, call.vault_folder):
-        raise FileError(
-            _("{path} is in the vault's own folder").format(path=target),
-            _("choose another place with -o: plaintext does not belong there"),
-        )
-    if not target.parent.is_dir():
-        raise FileError(
-            _("there is no folder {path}").format(path=target.parent),
-            _("make it first, or choose another place with -o"),
-        )
     for path in (target, beside):
-        if path.exists() or path.is_symlink():
-            raise FileError(
-                _("{path} exists already").format(path=path), _("choose another place with -o")
-            )
+        refuse_place(path, call.vault_folder)
     with audited(call) as (session, audit):
         wanted = filter_of(session, given)
         head = session.head()

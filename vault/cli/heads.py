@@ -58,11 +58,15 @@ def take(call: Call, path: str) -> bytes:
 
         With --from it is what a cosigner is asked to sign, with the proof that the log only grew
         since they signed SIZE entries; 0 if they never did.
+
+        With --size it is the three lines of the checkpoint that the log had at that size, without
+        signatures: to compare with those in a report or in somebody's hands.
         """
     ),
     examples=(
         "evault log checkpoint > head.txt",
         "evault log checkpoint --from 120 -o request.txt",
+        "evault log checkpoint --size 120",
     ),
 )
 @click.option("--log", type=click.Choice(_LOGS), default="access", help=_("Which log."))
@@ -73,13 +77,29 @@ def take(call: Call, path: str) -> bytes:
     metavar="SIZE",
     help=_("What the cosigner has signed last."),
 )
+@click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    metavar="SIZE",
+    help=_("What it was when it had so many entries, unsigned."),
+)
 @click.option("-o", "--output", type=PLACE, metavar="FILE", help=_("A file instead."))
 @click.pass_obj
-def checkpoint(call: Call, *, log: str, old: int | None, output: str | None) -> None:
+def checkpoint(
+    call: Call, *, log: str, old: int | None, size: int | None, output: str | None
+) -> None:
     """Print the signed head of a log."""
+    if old is not None and size is not None:
+        raise UsageError(
+            _("--from and --size do not go together"),
+            _("--from is for a cosigner, --size to compare"),
+        )
     with call.session() as session:
         heads = session.heads
-        data = heads.checkpoint(log) if old is None else heads.request(old, log)
+        if size is not None:
+            data = heads.text(size, log)
+        else:
+            data = heads.checkpoint(log) if old is None else heads.request(old, log)
         give(call, data, output, "checkpoint")
 
 

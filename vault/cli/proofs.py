@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vault.cli import exported
-from vault.cli.context import Call, inside
+from vault.cli.context import Call
 from vault.cli.group import PLACE, TEXT, Command
 from vault.cli.heads import give, take
+from vault.cli.places import refuse_place
 from vault.cli.text import _, groups, moment, ngettext
-from vault.errors import FileError, LogError, UsageError
+from vault.errors import LogError, UsageError
 
 if TYPE_CHECKING:
     from keys.identity import Contact
@@ -44,17 +45,9 @@ _KINDS = {b"\x01": "Ed25519", b"\x04": "Ed25519", b"\x06": "ML-DSA-44"}
 @click.pass_obj
 def disclose(call: Call, *, number: int, output: str) -> None:
     """Write one entry of the access log with what proves it."""
-    place = Path(output)
     # What cannot be written is not logged as if it had been taken out.
-    if output != "-" and inside(place, call.vault_folder):
-        raise FileError(
-            _("{path} is in the vault's own folder").format(path=output),
-            _("choose another place with -o: plaintext does not belong there"),
-        )
-    if output != "-" and (place.exists() or place.is_symlink()):
-        raise FileError(
-            _("{path} exists already").format(path=output), _("choose another place with -o")
-        )
+    if output != "-":
+        refuse_place(Path(output), call.vault_folder)
     with call.session() as session:
         # What cannot be disclosed is not logged as if it had been.
         case = session.heads.case_of(number)

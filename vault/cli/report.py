@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from vault.cli import times
-from vault.cli.context import Call, inside
+from vault.cli.context import Call
 from vault.cli.group import PLACE, TEXT, Command
+from vault.cli.places import refuse_place
 from vault.cli.selecting import audited
 from vault.cli.text import _
-from vault.errors import FileError, UsageError
+from vault.errors import UsageError
 
 if TYPE_CHECKING:
     from vault.audit import Access, Audit
@@ -94,7 +94,7 @@ def report(
 
     limits, path = _thresholds(hours, zone), Path(output)
     # Before anybody types a passphrase, and before the log says that a report was taken.
-    _refuse_place(path, call.vault_folder)
+    refuse_place(path, call.vault_folder)
     with audited(call) as (session, audit):
         period = _period(since, until, session.now(), days=outsider)
         verification, rows = _verification(session, audit), list(audit.entries())
@@ -121,23 +121,6 @@ def report(
             path=output,
             count=counted.tally.total,
             unusual=sum(len(rule.found) for rule in counted.rules),
-        )
-
-
-def _refuse_place(path: Path, vault: Path) -> None:
-    """Refuse to write where something is, or into the vault itself.
-
-    Raises:
-        FileError: It is such a place.
-    """
-    if inside(path, vault):
-        raise FileError(
-            _("{path} is in the vault's own folder").format(path=path),
-            _("choose another place with -o: what can be read does not belong there"),
-        )
-    if os.path.lexists(path):
-        raise FileError(
-            _("{path} exists already").format(path=path), _("choose another place with -o")
         )
 
 
