@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import crowd_vault
 import pytest
 from cli_kit import Result, environment, run
 
+from keys.identity import Identity
 from vault import note
-from vault.audit.export import check
-from vault.errors import Error, ProofError
+from vault.audit import export
+from vault.audit.export import check, parse_statement
+from vault.errors import Error
 
 Row = dict[str, Any]
 
@@ -268,38 +272,90 @@ def test_an_export_is_exactly_what_was_selected(
     (last,) = pia.rows("list", "--kind", "export")[-1:]
     assert (last["index"], last["form"], last["count"]) == (size, form, len(expected))
     proved = json.loads((tmp_path / f"out.{form}.proof").read_text())
-    assert check(proved, ((int(row["index"]), row["leaf"]) for row in rows))
+    stated, _head = check(proved, data)
+    (case,) = {row["case"] for row in expected}
+    assert stated.selected == {"kinds": ["release"], "cases": [case]}
+    assert (stated.entry, stated.rows, stated.size) == (size, len(expected), size)
 
 
 def test_an_export_that_was_tampered_with_is_noticed(pia: Asker, tmp_path: Path) -> None:
-    """A row that was changed, moved, dropped or added; a leaf, or the checkpoint."""
+    """A row that was changed, moved, dropped or added; a leaf, the checkpoint, or what was said."""
     target = tmp_path / "out.jsonl"
     pia("export", "--format", "jsonl", "-o", target, "--kind", "deposit")
-    rows = [(row["index"], row["leaf"]) for row in map(json.loads, target.read_text().splitlines())]
+    lines = target.read_bytes().splitlines(keepends=True)
     proved = json.loads((tmp_path / "out.jsonl.proof").read_text())
-    assert check(proved, iter(rows))
-    (first, leaf), *rest = rows
+    stated, head = check(proved, b"".join(lines))
+    first, *rest = lines
+    index = json.loads(first)["index"]
     for false in (
         rest,
-        [*rows, (first, leaf)],
-        [(first + 1, leaf), *rest],
-        [(first, "00" * 32), *rest],
-        [rest[0], (first, leaf), *rest[1:]],
-        [*rows, (10**9, leaf)],
+        [*lines, first],
+        [first.replace(b'"index":%d,' % index, b'"index":%d,' % (index + 1)), *rest],
+        [first.replace(json.loads(first)["leaf"].encode(), b"00" * 32), *rest],
+        [rest[0], first, *rest[1:]],
+        [first.replace(b"done", b"left"), *rest],
+        [first + b"\n", *rest],
     ):
-        with pytest.raises(ProofError):
-            check(proved, iter(false))
-    smaller = proved["checkpoint"].replace(f"\n{proved['size']}\n", f"\n{proved['size'] - 1}\n")
+        assert false != lines
+        with pytest.raises(Error):
+            check(proved, b"".join(false))
+    smaller = proved["checkpoint"].replace(f"\n{stated.size}\n", f"\n{stated.size - 1}\n")
+    said = proved["statement"]
     for changed in (
         {"leaves": proved["leaves"][:-1]},
         {"leaves": [proved["leaves"][0][:-44] + "A" * 43 + "="]},
-        {"rows": len(rows) - 1},
         {"checkpoint": smaller},
         {"leaves": 7},
         {"checkpoint": "nothing"},
+        {"statement": said.replace(f'"rows":{len(lines)}', f'"rows":{len(lines) - 1}')},
+        {"statement": said.replace(f'"size":{stated.size}', f'"size":{stated.size - 1}')},
+        {"statement": said.replace(stated.root, "00" * 32)},
+        {"statement": said.replace(stated.file, "00" * 32)},
+        {"statement": said.replace('"rows"', '"raws"')},
+        {"statement": said.replace('"rows"', ' "rows"')},
+        {"statement": said.replace("access", "authority")},
+        {"statement": proved["checkpoint"]},
     ):
+        assert {**proved, **changed} != proved
         with pytest.raises(Error):
-            check({**proved, **changed}, iter(rows))
+            check({**proved, **changed}, b"".join(lines))
+    assert head == proved["checkpoint"].encode()
+
+
+def test_who_has_the_contact_sees_any_change_of_an_export(
+    made: crowd_vault.CrowdVault, pia: Asker, tmp_path: Path
+) -> None:
+    """Somebody else can state what they like of another file: not as who took it out."""
+    (status,) = run(pia._env, "--json", "status").objects
+    keys = [word for key in status["vkeys"] for word in ("--key", key)]
+    contacts = {who: tmp_path / f"{who}.contact" for who in ("pia", "ben")}
+    for who, place in contacts.items():
+        place.write_bytes(made.people[who].contact().note)
+    target, proof = tmp_path / "out.jsonl", tmp_path / "out.jsonl.proof"
+    pia("export", "--format", "jsonl", "-o", target, "--kind", "deposit")
+
+    def checked(*words: object) -> tuple[int, Row]:
+        result = run({}, "--json", "verify-proof", target, *keys, *words)
+        (found,) = result.objects
+        return result.code, found
+
+    code, found = checked("--contact", contacts["pia"])
+    assert (code, found["signer_verified"], len(found["not_proved"])) == (0, True, 2)
+    assert checked("--contact", contacts["ben"])[0] == 21
+    code, found = checked()
+    assert (code, found["signer_verified"], len(found["not_proved"])) == (0, False, 3)
+    changed = target.read_bytes().replace(b'"outcome":"done"', b'"outcome":"left"', 1)
+    target.write_bytes(changed)
+    assert checked()[0] == 21
+    whole, other = json.loads(proof.read_text()), Identity.create("other")
+    stated = parse_statement(whole["statement"].encode())
+    for device in (other.device, stated.device):
+        file = hashlib.sha256(changed).hexdigest()
+        text = export._text(replace(stated, device=device, file=file))
+        false = other.signing.sign_note(device, text, hybrid=True).decode()
+        proof.write_text(json.dumps({**whole, "statement": false}, separators=(",", ":")))
+        assert checked()[0] == 0
+        assert checked("--contact", contacts["pia"])[0] == 21
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

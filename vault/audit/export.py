@@ -1,26 +1,70 @@
-"""Entries of the access log for somebody outside, with what proves that they are all there are.
+"""Entries of the access log for somebody outside, and what proves that they are the log's.
 
-The proof is the log's tree itself: the leaf hash of every entry up to the checkpoint, whether it is
-exported or not, and the checkpoint that their root must be the one of. So nobody can add an entry
-afterwards, move one, or say that there were fewer; and any entry that was left out can be named by
-its number and asked for (`evault log disclose`). That an entry says what its row says is proved by
-disclosing it, not by an export.
+Beside the file stands FILE.proof. In it are the log's signed checkpoint, the leaf hash of every
+entry up to it, whether it is exported or not, and a statement that whoever took them out has
+signed: which file, byte for byte, and what was selected.
+
+So everybody sees that each row's entry is in the log, at its place, and how many there are beside;
+each that was left out has a number to ask for. With the contact of who took them out, the file is
+the one that they took, and nobody has changed anything in it since. That an entry says what its row
+says, and that what was left out does not fit the selection, is their word alone: one entry is
+proved by disclosing it (`evault log disclose`).
 """
 
 from __future__ import annotations
 
 import base64
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from keys.identity import Identity
+from keys.signing import split_note
 from vault.audit.access import Access
 from vault.errors import MalformedError, ProofError
 from vault.log import checkpoint, merkle
+from vault.note import canonical
+from vault.shapes import DEVICE, HASH, ID, INTEGER, TEXT, Shape, choice, exactly, listed
 
 _CHUNK = 1000
+_KIND = "evault/1/exported"
+"""What is signed is in no log, so it is no kind of note."""
+_CODES = listed(TEXT)
+_SELECTED = {
+    "cases": listed(ID),
+    "kinds": _CODES,
+    "members": listed(DEVICE),
+    "outcomes": _CODES,
+    "purposes": _CODES,
+    "records": listed(ID),
+    "since": INTEGER,
+    "until": INTEGER,
+}
+
+
+def _is_selected(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() <= _SELECTED.keys()
+        and all(_SELECTED[name].check(value[name]) for name in value)
+    )
+
+
+_IS_STATEMENT = exactly(
+    device=DEVICE,
+    entry=INTEGER,
+    file=HASH,
+    format=choice("csv", "jsonl"),
+    root=HASH,
+    rows=INTEGER,
+    selected=Shape(_is_selected),
+    size=INTEGER,
+).check
+
 COLUMNS = (
     "index",
     "leaf",
@@ -65,77 +109,125 @@ def csv_lines(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:
         yield _line([_cell(row.get(name)) for name in COLUMNS])
 
 
-def proof(head: bytes, leaves: Sequence[bytes], rows: int, about: dict[str, Any]) -> dict[str, Any]:
-    """What proves an export complete up to a checkpoint.
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What whoever took an export out says of it. Nothing in it is true before it is verified.
+
+    Args:
+        origin: The log's origin line.
+        device: Whose device signs.
+        entry: The entry of the access log that says that it was taken out.
+        file: SHA-256 of the file, in hex.
+        format: `csv` or `jsonl`.
+        rows: How many entries are in it.
+        selected: What they were selected by: lists of ids and codes, times in seconds since the
+            epoch; empty for all.
+        size: How many entries the log had, and `root` its root in hex.
+        signed: The signed text.
+    """
+
+    origin: str
+    device: str
+    entry: int
+    file: str
+    format: str
+    rows: int
+    selected: dict[str, Any]
+    size: int
+    root: str
+    signed: bytes = b""
+
+
+def state(identity: Identity, said: Statement) -> Statement:
+    """Sign what is said of an export."""
+    return parse_statement(identity.sign(_text(said), hybrid=True))
+
+
+def parse_statement(signed: bytes) -> Statement:
+    """Parse what was said of an export; who signed it is for the caller to check.
+
+    Raises:
+        MalformedError: It is no such statement, or not in its one form.
+    """
+    text, signatures = split_note(signed)
+    lines = text.decode().split("\n")
+    if len(lines) != 4 or lines[3] or lines[0] != _KIND:
+        raise MalformedError("this is no statement on an export")
+    try:
+        body = json.loads(lines[2])
+    except (ValueError, RecursionError):
+        raise MalformedError("this is no statement on an export") from None
+    if not _IS_STATEMENT(body) or {line.name for line in signatures} != {body["device"]}:
+        raise MalformedError("this is no statement on an export")
+    said = Statement(lines[1], **body, signed=signed)
+    if _text(said) != text:
+        raise MalformedError("a statement on an export is not in its one form")
+    return said
+
+
+def proof(head: bytes, leaves: Sequence[bytes], said: Statement) -> dict[str, Any]:
+    """What stands beside an export.
 
     Args:
         head: The signed checkpoint.
         leaves: The leaf hash of every entry up to it, 32 bytes each.
-        rows: How many entries are exported.
-        about: What was selected.
+        said: The signed statement on the file.
     """
-    found = checkpoint.peek(head)
     chunks = (b"".join(leaves[at : at + _CHUNK]) for at in range(0, len(leaves), _CHUNK))
     return {
         "type": "export",
-        "schema": 1,
-        "origin": found.origin,
-        "size": found.size,
-        "root": found.root.hex(),
-        "rows": rows,
-        "selected": about,
+        "schema": 2,
+        "statement": said.signed.decode(),
         "checkpoint": head.decode(),
         "leaves": [base64.b64encode(chunk).decode() for chunk in chunks],
     }
 
 
-def check(said: dict[str, Any], rows: Iterator[tuple[int, str]]) -> bytes:
-    """Check an export against its own proof; who signed the checkpoint is for the caller to check.
+def check(proved: Any, data: bytes) -> tuple[Statement, bytes]:
+    """Check an export against what stands beside it; who signed both is for the caller to check.
 
     Args:
-        said: From `proof`.
-        rows: Index and hex leaf hash of each exported entry.
+        proved: From `proof`.
+        data: The file.
 
     Returns:
-        The signed checkpoint.
+        The statement, and the signed checkpoint.
 
     Raises:
         MalformedError: It is no export.
-        ProofError: The leaves are not those of the checkpoint, or a row is none of them.
+        ProofError: The file is another one, the leaves are not those of the checkpoint, or a row is
+            none of them.
     """
     try:
-        head: bytes = said["checkpoint"].encode()
-        hashes = b"".join(base64.b64decode(chunk, validate=True) for chunk in said["leaves"])
-        count = int(said["rows"])
+        said = parse_statement(proved["statement"].encode())
+        head: bytes = proved["checkpoint"].encode()
+        hashes = b"".join(base64.b64decode(chunk, validate=True) for chunk in proved["leaves"])
     except (KeyError, TypeError, ValueError, AttributeError):
         raise MalformedError("this is not an export of an access log") from None
+    rows = _rows_of(said.format, data)
     found, leaves, frontier = checkpoint.peek(head), merkle.parse_hashes(hashes), merkle.Frontier()
     for leaf in leaves:
         frontier.append(leaf)
     if (frontier.size, frontier.root()) != (found.size, found.root):
         raise ProofError("the export's leaves are not those that its checkpoint was signed over")
-    last, seen = -1, 0
+    if (said.origin, said.size, said.root) != (found.origin, found.size, found.root.hex()):
+        raise ProofError("what was said of the export is about another checkpoint")
+    last = -1
     for index, hashed in rows:
         if not last < index < len(leaves) or hashed != leaves[index].hex():
             raise ProofError(f"entry {index} of the export is not the one that the log has there")
-        last, seen = index, seen + 1
-    if seen != count:
-        raise ProofError(f"the export has {seen} of its {count} entries")
-    return head
+        last = index
+    if len(rows) != said.rows:
+        raise ProofError(f"the export has {len(rows)} of its {said.rows} entries")
+    if hashlib.sha256(data).hexdigest() != said.file:
+        raise ProofError("the file is not the one that was taken out")
+    return said, head
 
 
-def rows_of(said: dict[str, Any], data: bytes) -> list[tuple[int, str]]:
-    """Index and hex leaf hash of each row of an exported file, for `check`.
-
-    Args:
-        said: From `proof`.
-        data: The file.
-
-    Raises:
-        MalformedError: It is not such a file.
-    """
+def _rows_of(form: str, data: bytes) -> list[tuple[int, str]]:
+    """Index and hex leaf hash of each row of a file."""
     try:
-        if said["selected"]["format"] == "csv":
+        if form == "csv":
             text = io.StringIO(data.decode("utf-8-sig"), newline="")
             heads, *rows = csv.reader(text, strict=True)
             at = tuple(heads).index("index"), tuple(heads).index("leaf")
@@ -144,6 +236,12 @@ def rows_of(said: dict[str, Any], data: bytes) -> list[tuple[int, str]]:
         return [(int(fields["index"]), str(fields["leaf"])) for fields in objects]
     except (LookupError, TypeError, ValueError, RecursionError, csv.Error):
         raise MalformedError("the file beside the proof is not the export") from None
+
+
+def _text(said: Statement) -> bytes:
+    body = asdict(said)
+    del body["origin"], body["signed"]
+    return f"{_KIND}\n{said.origin}\n".encode() + canonical(body) + b"\n"
 
 
 def row(access: Access, leaf: bytes, fields: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from vault.audit.access import Access
 from vault.authority import Authority
@@ -52,6 +53,13 @@ class Filter:
             self.purposes,
         )
         return not any(given) and self.since is self.until is None
+
+    def fields(self) -> dict[str, Any]:
+        """What is given, as JSON has it: sorted lists of ids and codes, and times."""
+        names = ("cases", "kinds", "members", "outcomes", "purposes", "records")
+        given = {name: sorted(getattr(self, name)) for name in names if getattr(self, name)}
+        times = {"since": self.since, "until": self.until}
+        return given | {name: at for name, at in times.items() if at is not None}
 
     def fits(self, access: Access, records: Collection[str]) -> bool:
         """Whether an entry is wanted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from vault.cli.group import PLACE, Command
 from vault.cli.places import refuse_place
 from vault.cli.selecting import audited, fields, filter_of
 from vault.cli.text import _, visible
+from vault.errors import UsageError
 
 if TYPE_CHECKING:
     from vault.audit import Access, Audit
@@ -23,12 +25,13 @@ if TYPE_CHECKING:
 @click.command(
     cls=Command,
     help=_(
-        """Write entries of the access log to a file, and beside it what proves them complete.
+        """Write entries of the access log to a file, and beside it what proves them.
 
-        Exactly what the options select is written, as CSV or as one JSON object per line, and
-        FILE.proof with the log's signed checkpoint and the hash of every entry up to it: nobody can
-        add, move or drop one afterwards. `evault verify-proof` checks both. That you export is
-        itself an entry, and is logged first.
+        Exactly what the options select is written, as CSV or as one JSON object per line.
+        FILE.proof has the log's signed checkpoint, the hash of every entry up to it, and your
+        signature over the file and what you selected: nobody can change, add or drop a row
+        afterwards unseen by who has your contact. `evault verify-proof` checks it. That you export
+        is itself an entry, and is logged first.
         """
     ),
     examples=(
@@ -42,10 +45,13 @@ if TYPE_CHECKING:
 @click.pass_obj
 def export(call: Call, /, form: str, output: str, **given: Any) -> None:
     """Write entries of the access log to a file."""
-    from vault.audit.export import csv_lines, jsonl, proof
+    from vault.audit.export import Statement, csv_lines, jsonl, proof, state
     from vault.audit.questions import select
+    from vault.log.checkpoint import peek
     from vault.outfile import write_all
 
+    if output == "-":
+        raise UsageError(_("an export is two files"), _("name one: the other is FILE.proof"))
     target = Path(output)
     beside = target.with_name(target.name + ".proof")
     for path in (target, beside):
@@ -59,13 +65,22 @@ def export(call: Call, /, form: str, output: str, **given: Any) -> None:
         entry = session.export(form, len(audit), len(found), case)
         rows = _rows(session, audit, found)
         lines = csv_lines(map(_shown, rows)) if form == "csv" else jsonl(rows)
-        about = {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in given.items()
-        }
+        data = b"".join(lines)
         leaves = [audit.leaf(index) for index in range(len(audit))]
-        proved = proof(head, leaves, len(found), {"format": form} | about)
-        write_all([(target, b"".join(lines)), (beside, b"".join(jsonl(iter((proved,)))))])
+        at = peek(head)
+        said = Statement(
+            origin=at.origin,
+            device=session.identity.device,
+            entry=entry,
+            file=hashlib.sha256(data).hexdigest(),
+            format=form,
+            rows=len(found),
+            selected=wanted.fields(),
+            size=at.size,
+            root=at.root.hex(),
+        )
+        proved = proof(head, leaves, state(session.identity, said))
+        write_all([(target, data), (beside, b"".join(jsonl(iter((proved,)))))])
         call.out.object(
             "exported",
             path=str(target),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from keys.signing import Checkpoint, VerifierKey
     from vault.disclosed import Disclosed
 
-_EXPORT = b'{"type":"export",'
 _KINDS = {b"\x01": "Ed25519", b"\x04": "Ed25519", b"\x06": "ML-DSA-44"}
 
 
@@ -67,9 +64,9 @@ def disclose(call: Call, *, number: int, output: str) -> None:
         """Check a file that proves something of a vault's log, without the vault.
 
         A disclosed entry of `evault log disclose`, two heads that contradict each other, or an
-        export of `evault log export`, which has its FILE.proof beside it. --key
-        takes a key of the log, or of a cosigner, or a file with several: get them from the vault's
-        people by another way than the file; every one must have signed.
+        export of `evault log export`, which has its FILE.proof beside it. --key takes a key of the
+        log, or of a cosigner, or a file with several; every one must have signed. --contact is of
+        who did it, or took it out. Get both from the vault's people by another way than the file.
 
         Exit codes: 0 it holds, 21 it does not, 23 it is no such file.
         """
@@ -87,7 +84,7 @@ def disclose(call: Call, *, number: int, output: str) -> None:
     type=PLACE,
     multiple=True,
     metavar="FILE",
-    help=_("The contact of who did it: then their own signature is checked too."),
+    help=_("The contact of who did it, or took it out: then their signature is checked too."),
 )
 @click.pass_obj
 def verify_proof(
@@ -96,17 +93,15 @@ def verify_proof(
     """Check a file that proves something of a vault's log."""
     from vault import conflicts, disclosed
 
-    wanted = verifier_keys(call, keys)
-    if exported.beside(file) is not None:
-        exported.verify(call, file, wanted)
-        return
-    data = take(call, file)
+    wanted, export = verifier_keys(call, keys), exported.parts(file)
     people = [_contact(call, path) for path in contacts]
     try:
+        if export is not None:
+            exported.verify(call, export, wanted, people)
+            return
+        data = take(call, file)
         if data.startswith(conflicts.FIRST):
             _tell_conflict(call, *conflicts.verify(data, wanted))
-        elif data.startswith(_EXPORT):
-            _tell_export(call, file, data, wanted)
         else:
             _tell(call, disclosed.verify(data, wanted, people))
     except LogError as error:
@@ -169,36 +164,6 @@ def _tell_conflict(call: Call, one: Checkpoint, two: Checkpoint) -> None:
             _("  {size} entries, root {root}"), size=head.size, root=groups(head.root.hex())
         )
     call.out.say(_("So it showed two histories of one log. Not proved: which of them is true."))
-
-
-def _tell_export(call: Call, file: str, data: bytes, keys: Sequence[VerifierKey]) -> None:
-    """An export, with the file beside the proof."""
-    from keys.errors import SignatureError
-    from keys.signing import parse_checkpoint, verify_note
-    from vault.audit import export
-    from vault.errors import MalformedError, ProofError
-
-    try:
-        said = json.loads(data)
-    except (ValueError, RecursionError):
-        raise MalformedError("this is not an export of an access log") from None
-    rows = export.rows_of(said, take(call, file.removesuffix(".proof")))
-    head = export.check(said, iter(rows))
-    try:
-        found = parse_checkpoint(verify_note(head, keys))
-    except SignatureError as error:
-        raise ProofError(f"this proves nothing: {error.message}") from None
-    if not any(key.name == found.origin for key in keys):
-        raise ProofError("none of the keys that were given is this log's")
-    call.out.object(
-        "proof", valid=True, what="export", origin=found.origin, size=found.size, rows=len(rows)
-    )
-    call.out.say(
-        _("{rows} entries are the log's, of {size} that it had; the proof names all of them."),
-        rows=len(rows),
-        size=found.size,
-    )
-    call.out.say(_("Not proved: what a row says of its entry. `evault log disclose` proves one."))
 
 
 def _tell(call: Call, found: Disclosed) -> None:
