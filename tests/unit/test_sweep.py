@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -14,7 +15,7 @@ from vault_kit import World, make
 
 from vault.audit import sweep as room
 from vault.audit.sweep import sweep
-from vault.errors import Error, MissingError
+from vault.errors import DamageError, Error, MissingError
 from vault.session import Session
 
 
@@ -84,6 +85,50 @@ def test_a_missing_entry_ends_it(world: World) -> None:
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.parametrize("cores", [1, 2])
+def test_what_stands_before_a_gap_is_examined(world: World, cores: int) -> None:
+    """So whoever counts knows which one is missing."""
+    with world.session("aud") as aud, aud.store.read() as reads, world.database() as database:
+        database.execute("delete from log_entry where log = 1 and position = 8")
+    with world.session("aud") as aud, aud.store.read() as reads:
+        found = sweep(aud.replica, aud.store, reads, 1, lambda _count: None, cores)
+        taken: list[object] = []
+        with pytest.raises(MissingError):
+            taken += found
+        assert len(taken) == 7
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_damage_keeps_its_words(world: World, cores: int) -> None:
+    """Whichever process meets it: it is damage, and not a process that ended."""
+    with world.session("aud") as aud:
+        with world.database() as database:
+            database.execute("update log_entry set raw = 'text' where log = 1 and position = 8")
+        with pytest.raises(DamageError, match="wrong kind"):
+            swept(aud, cores)
+
+
+def test_what_cannot_begin_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has no room for a second process: the first is ended, nothing stays open."""
+    start = multiprocessing.context.ForkProcess.start
+    begun: list[bool] = []
+
+    def refuse(process: multiprocessing.context.ForkProcess) -> None:
+        if begun:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        begun.append(True)
+        start(process)
+
+    with world.session("aud") as aud:
+        swept(aud, 1)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        monkeypatch.setattr(multiprocessing.context.ForkProcess, "start", refuse)
+        with pytest.raises(Error, match="temporarily"):
+            swept(aud, 2)
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert multiprocessing.active_children() == []
+
+
 def test_a_process_that_dies_is_noticed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it had to examine is not passed over, and nobody waits for it for ever."""
 
@@ -97,14 +142,18 @@ def test_a_process_that_dies_is_noticed(world: World, monkeypatch: pytest.Monkey
     assert multiprocessing.active_children() == []
 
 
-def test_processes_end_with_whom_they_work_for(world: World, tmp_path: Path) -> None:
-    """Whoever verifies is killed: nobody goes on, with keys in memory."""
+def test_processes_end_with_whom_they_work_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever verifies is killed: nobody goes on, with keys in memory. What they say is more than a
+    pipe has room for, so they wait until somebody reads."""
+    monkeypatch.setattr(room, "_found", lambda *_: ([(b"much" * 100_000,)] * 9, None))
     with world.session("aud") as aud, aud.store.read() as reads:
         child = os.fork()
         if not child:
             os.setsid()
+            monkeypatch.setattr(room, "_in_order", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
             next(sweep(aud.replica, aud.store, reads, 1, lambda _count: None, 2))
-            os.kill(os.getpid(), signal.SIGKILL)
         os.waitpid(child, 0)
     until = time.monotonic() + 10
     while time.monotonic() < until:

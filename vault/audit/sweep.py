@@ -15,19 +15,20 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vault import errors
 from vault.audit.examine import Examiner
 from vault.audit.sequence import Seen, seen
-from vault.errors import Error, MissingError
+from vault.errors import Error
 from vault.note import ACCESS
 from vault.replica import Replica
 from vault.store import Reads, Store
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkProcess
 
 Progress = Callable[[int], None]
 """Called with how many entries more were examined."""
@@ -43,8 +44,10 @@ _WORTH = 2000
 """From how many entries on further processes are worth their start."""
 
 
-_Found = list[tuple[Any, ...]] | str
-"""The entries of a stretch, each a `Seen`; or what is said of the one that is missing."""
+_Wrong = tuple[str, str, str]
+"""An error, as it passes between processes: its class, its message, and the hint."""
+_Found = tuple[list[tuple[Any, ...]], _Wrong | None]
+"""The entries of a stretch, each a `Seen`; and why there are no more, if one could not be had."""
 
 
 class _Job(NamedTuple):
@@ -52,6 +55,7 @@ class _Job(NamedTuple):
     examiner: Examiner
     stretches: list[tuple[int, int]]
     queue: int
+    here: list[Connection]
 
 
 def sweep(
@@ -98,20 +102,23 @@ def _parallel(
 
     stretches = _stretches(start, stop, cores)
     forks = multiprocessing.get_context("fork")
-    job = _Job(store.path, examiner, stretches, _queue(len(stretches)))
-    pipes, processes = [], []
-    for _ in range(cores):
-        here, there = forks.Pipe(duplex=False)
-        process = forks.Process(target=_examine, args=(there, job), daemon=True)
-        process.start()
-        there.close()
-        pipes.append(here)
-        processes.append(process)
+    pipes: list[Connection] = []
+    processes: list[ForkProcess] = []
+    job = _Job(store.path, examiner, stretches, _queue(len(stretches)), pipes)
     try:
-        for found in _in_order(list(pipes), len(stretches)):
+        for _ in range(cores):
+            here, there = forks.Pipe(duplex=False)
+            pipes.append(here)
+            with there:
+                process = forks.Process(target=_examine, args=(there, job), daemon=True)
+                process.start()
+            processes.append(process)
+        for found, wrong in _in_order(list(pipes), len(stretches)):
             for one in found:
                 yield Seen(*one)
             progress(len(found))
+            if wrong is not None:
+                raise _error(wrong)
     finally:
         os.close(job.queue)
         for here in pipes:
@@ -142,7 +149,7 @@ def _queue(count: int) -> int:
     return out
 
 
-def _in_order(pipes: list[Connection], count: int) -> Iterator[list[tuple[Any, ...]]]:
+def _in_order(pipes: list[Connection], count: int) -> Iterator[_Found]:
     """What was found in each of so many stretches, in their order."""
     from multiprocessing.connection import wait
 
@@ -156,25 +163,35 @@ def _in_order(pipes: list[Connection], count: int) -> Iterator[list[tuple[Any, .
                     pipes.remove(pipe)
                 else:
                     early[message[0]] = message[1]
-        found = early.pop(wanted)
-        if isinstance(found, str):
-            raise MissingError(found)
-        yield found
+        yield early.pop(wanted)
 
 
 def _received(pipe: Connection) -> tuple[int, _Found] | None:
     """Number of a stretch and what was found in it; None if the process at the other end is done.
 
     Raises:
-        Error: It ended without having said so.
+        Error: It ended without having said so, or could not go on.
     """
     try:
-        message: tuple[int, _Found] | None = marshal.loads(pipe.recv_bytes())  # noqa: S302 - From our own fork.
+        message = marshal.loads(pipe.recv_bytes())  # noqa: S302 - From our own fork.
     except (EOFError, OSError):
         raise Error(
             "a process that verified the log ended before it was done", "try again"
         ) from None
-    return message
+    if message is not None and isinstance(message[0], str):
+        raise _error(message)
+    found: tuple[int, _Found] | None = message
+    return found
+
+
+def _error(wrong: _Wrong) -> Error:
+    name, message, hint = wrong
+    kind = getattr(errors, name, Error)
+    return kind(message, hint) if issubclass(kind, Error) else Error(message, hint)
+
+
+def _wrong(error: Error) -> _Wrong:
+    return type(error).__name__, error.message, error.hint
 
 
 def _examine(pipe: Connection, job: _Job) -> None:
@@ -184,20 +201,38 @@ def _examine(pipe: Connection, job: _Job) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # It would touch, and so copy, all memory that is shared with that process; and it lives short.
     gc.disable()
-    # Nobody reads on: the other process has ended.
-    with suppress(BrokenPipeError), Store(job.path).read() as reads:
-        while taken := os.read(job.queue, _NUMBER):
-            number = int.from_bytes(taken, "big")
-            pipe.send_bytes(marshal.dumps((number, _found(reads, job, number)), _PLAIN))
-        pipe.send_bytes(marshal.dumps(None))
+    # Who holds an end to read from would never learn that nobody reads.
+    for here in job.here:
+        here.close()
+    try:
+        with Store(job.path).read() as reads:
+            while taken := os.read(job.queue, _NUMBER):
+                number = int.from_bytes(taken, "big")
+                _send(pipe, (number, _found(reads, job, number)))
+    except Error as error:
+        _send(pipe, _wrong(error))
+    else:
+        _send(pipe, None)
+
+
+def _send(pipe: Connection, message: tuple[int, _Found] | _Wrong | None) -> None:
+    try:
+        pipe.send_bytes(marshal.dumps(message, _PLAIN))
+    except OSError:
+        # The other process has ended, and this one ends with it: it holds keys.
+        os._exit(1)
 
 
 def _found(reads: Reads, job: _Job, number: int) -> _Found:
+    entries: list[tuple[int, bytes]] = []
+    wrong = None
     try:
-        entries = list(reads.entries(ACCESS, *job.stretches[number]))
-    except MissingError as error:
-        return error.message
-    return [tuple(seen(one)) for one in job.examiner.examine_all(entries)]
+        for index, raw in reads.entries(ACCESS, *job.stretches[number]):
+            # What stood before the gap is examined too: the place of the gap is the next one.
+            entries.append((index, raw))
+    except Error as error:
+        wrong = _wrong(error)
+    return [tuple(seen(one)) for one in job.examiner.examine_all(entries)], wrong
 
 
 def _cores() -> int:
