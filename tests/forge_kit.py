@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from keys.identity import Identity
 from vault import ids, note, statements
 from vault.log import checkpoint, entry, merkle
 from vault.log.checkpoint import Checkpoint
@@ -40,7 +41,14 @@ def act_body(session: Session, kind: str, world: World) -> dict[str, Any]:
     return {**common, "extends": session.authority.position.body(), **opened}
 
 
-def forge(session: Session, log: str, actor: note.Note, world: World, **said: object) -> None:
+def forge(
+    session: Session,
+    log: str,
+    actor: note.Note,
+    world: World,
+    operator: Identity | None = None,
+    **said: object,
+) -> None:
     """Append a note as a gate would that checks nothing, with a true signature under the head.
 
     Args:
@@ -48,6 +56,7 @@ def forge(session: Session, log: str, actor: note.Note, world: World, **said: ob
         log: Where to.
         actor: What to append.
         world: Its clock gives the time.
+        operator: Whose device signs the gate note, if not the session's.
         said: What the gate note says differently.
     """
     authority = session.authority
@@ -61,7 +70,7 @@ def forge(session: Session, log: str, actor: note.Note, world: World, **said: ob
         "level": 0,
         **said,
     }
-    gate = note.sign("gate", authority.origin(log), body, session.identity)
+    gate = note.sign("gate", authority.origin(log), body, operator or session.identity)
     groups = [MEMBERS] if log == AUTHORITY else ["auditors", world.case]
     first = entry.seal_compartment(
         authority.origin(log),

@@ -23,6 +23,7 @@ from vault.shapes import (
     NOTE_TEXT,
     POSITION,
     TEXT,
+    TIME,
     Shape,
     choice,
     exactly,
@@ -88,7 +89,7 @@ MAX_COSIGNERS = 16
 MAX_RECORDS = 1000
 """How many records one release may name."""
 
-_ACTOR = {"id": ID, "device": DEVICE, "time": INTEGER, "seen": _SEEN}
+_ACTOR = {"id": ID, "device": DEVICE, "time": TIME, "seen": _SEEN}
 _STATEMENT = {**_ACTOR, "extends": POSITION}
 # Where several must sign, the statement names the proposal that they signed; else it is empty.
 _QUORUM = {"quoted": listed(ID, 0, 1)}
@@ -329,7 +330,7 @@ GATE: dict[str, Fields] = {
         "note": HASH,
         "outcome": choice(*OUTCOMES),
         "why": optional(CODE),
-        "time": INTEGER,
+        "time": TIME,
         "authority": POSITION,
         "access": POSITION,
         "device": DEVICE,

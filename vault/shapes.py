@@ -19,6 +19,9 @@ Check = Callable[[Any], bool]
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader agrees on (RFC 8785)."""
 
+LAST_SECOND = 253_402_300_799
+"""The last second that calendars have: 31 December 9999, in seconds since the epoch."""
+
 _MAX_TEXT = 4096
 
 
@@ -43,6 +46,10 @@ def _integer(value: Any) -> bool:
 
 def _count(value: Any) -> bool:
     return _integer(value) and value > 0
+
+
+def _time(value: Any) -> bool:
+    return _integer(value) and value <= LAST_SECOND
 
 
 def _few(value: Any) -> bool:
@@ -93,9 +100,10 @@ def _device(value: Any) -> bool:
 _HASH = re.compile("[0-9a-f]{64}").fullmatch
 _CODE = frozenset("abcdefghijklmnopqrstuvwxyz-")
 
-# Integers up to 15 digits are below the largest, whatever their digits.
+# Integers of up to 15 digits are below the largest, times of up to 11 before the last second.
 INTEGER = Shape(_integer, "(?:0|[1-9][0-9]{0,14})")
 COUNT = Shape(_count, "[1-9][0-9]{0,14}")
+TIME = Shape(_time, "(?:0|[1-9][0-9]{0,10})")
 FEW = Shape(_few)
 HOURS = Shape(_hours)
 BOOLEAN = Shape(_boolean, "(?:true|false)")

@@ -79,12 +79,31 @@ def not_allowed(ana: Session, world: World) -> None:
     forge(ana, ACCESS, made, world)
 
 
-LIES: dict[str, tuple[Callable[[Session, World], None], set[str]]] = {
-    "a silent gap": (a_gap, {"silent-gap"}),
-    "another past": (another_past, {"history"}),
-    "an entry twice": (twice, {"used-id", "GateError"}),
-    "signed with a later key": (signed_later, {"GateError"}),
-    "not allowed": (not_allowed, {"not-holder"}),
+def judged_by_a_stranger(ana: Session, world: World) -> None:
+    """The gate note is signed by a device that nobody knew."""
+    forge(ana, ACCESS, acted(ana, world), world, Identity.create("a stranger"))
+
+
+def judged_while_suspended(ana: Session, world: World) -> None:
+    """The gate note is signed by a member who is suspended."""
+    ana.people.suspend(identity("carla").device)
+    forge(ana, ACCESS, acted(ana, world), world, identity("carla"))
+
+
+def quite_another_time(ana: Session, world: World) -> None:
+    """The gate's time is two days from the one that the actor signed."""
+    forge(ana, ACCESS, acted(ana, world, time=ana.now() - 2 * 86_400), world)
+
+
+LIES: dict[str, tuple[Callable[[Session, World], None], set[str], str]] = {
+    "a silent gap": (a_gap, {"silent-gap"}, "are not these"),
+    "another past": (another_past, {"history"}, "another history before it"),
+    "an entry twice": (twice, {"used-id", "GateError"}, "used before"),
+    "signed with a later key": (signed_later, {"GateError"}, "someone who was no member"),
+    "not allowed": (not_allowed, {"not-holder"}, "should have been refused"),
+    "judged by a stranger": (judged_by_a_stranger, {"GateError"}, "someone who was no member"),
+    "judged while suspended": (judged_while_suspended, {"GateError"}, "who was suspended"),
+    "quite another time": (quite_another_time, {"GateError"}, "quite another time"),
 }
 
 
@@ -106,9 +125,11 @@ def codes(world: World, *, from_start: bool) -> set[str]:
 @pytest.mark.parametrize("name", LIES)
 def test_a_lie_is_named(world: World, name: str) -> None:
     """With its place and its reason: from what is new alone, again later, and from the start."""
-    lie, expected = LIES[name]
+    lie, expected, words = LIES[name]
     with world.session("ana") as ana:
         lie(ana, world)
+    with world.session("aud") as aud:
+        assert any(words in problem.reason for problem in aud.audit().problems)
     assert codes(world, from_start=False) == expected
     assert codes(world, from_start=False) == expected
     assert codes(world, from_start=True) == expected
@@ -189,6 +210,41 @@ def test_an_altered_entry_is_named(world: World, tmp_path: Path, known: bool) ->
         (problem,) = aud.audit(from_start=True).problems
         assert (problem.log, problem.step) == (ACCESS, "entries")
         assert problem.index == (0 if known else 1)
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(("gone", "first"), [(">=", 0), (">", 1), ("=", 0)])
+def test_a_log_that_is_gone_is_missed(world: World, known: bool, gone: str, first: int) -> None:
+    """All of its entries, its tail, or one of them, head and nodes left as they were; whether it
+    was verified before or not. Nothing is said of the rest, and it is said again the next time."""
+    with world.database() as database:
+        query = f"delete from log_entry where log = 1 and position {gone} 0"  # noqa: S608 - Ours.
+        database.execute(query)
+    if not known:
+        for path in world.home("aud").glob("vaults/*/audit*"):
+            path.unlink()
+    for from_start in (False, True, False):
+        with world.session("aud") as aud:
+            audit = aud.audit(from_start=from_start)
+            (problem,) = audit.problems
+            assert (problem.index, problem.code, problem.step) == (first, "missing", "entries")
+            results = {step.name: step.result for step in audit.steps}
+            assert results["entries"] == "invalid"
+            later = {results[name] for name in ("judged", "order", "requests", "gaps")}
+            assert later == {"not-checked"}
+            assert [found.result for found in audit.logs] == ["valid", "invalid"]
+
+
+def test_damage_that_was_found_is_found_again(world: World) -> None:
+    """An entry that was verified is changed. Looking at what is new alone does not read it again;
+    once somebody has looked from the start, nobody begins behind it."""
+    with world.database() as database:
+        query = "update log_entry set raw = x'00' where log = 1 and position = 0"
+        database.execute(query)
+    for from_start, expected in ((False, []), (True, [0]), (False, [0]), (False, [0])):
+        with world.session("aud") as aud:
+            problems = aud.audit(from_start=from_start).problems
+            assert [problem.index for problem in problems] == expected
 
 
 def test_what_was_verified_before_is_not_verified_again(world: World) -> None:

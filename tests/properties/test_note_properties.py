@@ -107,7 +107,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "roles": roles,
     "seen": seen,
     "suite": st.just(1),
-    "time": integers,
+    "time": st.integers(0, 253_402_300_799),
     "title": base64s,
     "until": st.none() | integers,
     "vault": id_texts,

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -651,11 +652,22 @@ def test_lone_surrogates() -> None:
 
 def test_largest_integer() -> None:
     """Integers go up to 2^53 - 1, which every JSON reader agrees on."""
-    body = {**SAMPLES["gate"], "device": signer().device, "time": 2**53 - 1}
-    assert note.parse(written("gate", line_of("gate", body))).body["time"] == 2**53 - 1
-    for time in (2**53, 2**53 + 1, 2**64):
+    body = {**SAMPLES["export"], "device": signer().device, "count": 2**53 - 1}
+    assert note.parse(written("export", line_of("export", body))).body["count"] == 2**53 - 1
+    for count in (2**53, 2**53 + 1, 2**64):
+        with pytest.raises(MalformedError, match="count"):
+            note.parse(written("export", line_of("export", {**body, "count": count})))
+
+
+@pytest.mark.parametrize("kind", ["gate", "release", "endorsed"])
+def test_last_second(kind: str) -> None:
+    """No note is of after the last year that calendars have: nobody could be shown when it was."""
+    last = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
+    body = {**SAMPLES[kind], "device": signer().device, "time": last}
+    assert note.parse(written(kind, line_of(kind, body))).body["time"] == last
+    for time in (last + 1, 2**53 - 1):
         with pytest.raises(MalformedError, match="time"):
-            note.parse(written("gate", line_of("gate", {**body, "time": time})))
+            note.parse(written(kind, line_of(kind, {**body, "time": time})))
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,7 @@ def test_processes_end_with_whom_they_work_for(
         except ProcessLookupError:
             return
         time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
     pytest.fail("they went on")
 
 

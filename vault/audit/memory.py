@@ -107,6 +107,8 @@ def recall(
         said, state = parse_lp(raw, 2)
         about = json.loads(said)
         size = int(about["size"])
+        if about.get("void"):
+            return None
         had = {tuple(key) for key in about["keys"]}
         if any(key not in had and _began(replica, key) < size for key in keys):
             return None
@@ -153,6 +155,21 @@ def remember(local: Local, sequence: Sequence, rows: Rows, keys: Keys) -> None:
     about = json.dumps({"size": sequence.size, "keys": keys}).encode()
     # The state names what the blocks must hold, so it comes last.
     local.remember({**files, _STATE: lp(about, sequence.dump())})
+
+
+def forget(local: Local) -> None:
+    """Begin from the start the next time. The leaves stay, to name what was changed since.
+
+    Raises:
+        FileError, BusyError: It cannot be written.
+    """
+    try:
+        raw = local.recall(_STATE)
+        said, state = parse_lp(raw or b"", 2)
+        about = json.loads(said)
+    except (Error, ValueError):
+        return
+    local.remember({_STATE: lp(json.dumps(about | {"void": True}).encode(), state)})
 
 
 def _read(local: Local, block: int) -> list[bytes]:

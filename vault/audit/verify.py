@@ -112,25 +112,29 @@ def verify(
     known = None if from_start else memory.recall(local, replica, reads, keys)
     sequence, rows = known or (Sequence(replica), Rows(local))
     since = sequence.size
-    missing: Problem | None = None
-    try:
-        for one in sweep(replica, store, reads, since, progress, cores):
-            sequence.take(one)
-            rows.append(one.row)
-    except MissingError as error:
-        missing = Problem(ACCESS, sequence.size, error.message, "missing", "entries")
-    damaged = [missing] if missing is not None else list(_damaged(replica, reads, local, sequence))
+    damaged = list(_missing(reads, since, replica.heads[ACCESS].size))
     if not damaged:
-        sequence.finish()
-        # Not being able to remember costs time alone.
-        with suppress(FileError, BusyError):
+        try:
+            for one in sweep(replica, store, reads, since, progress, cores):
+                sequence.take(one)
+                rows.append(one.row)
+        except MissingError as error:
+            damaged = [Problem(ACCESS, sequence.size, error.message, "missing", "entries")]
+    damaged = damaged or list(_damaged(replica, reads, local, sequence))
+    # Not being able to remember costs time alone.
+    with suppress(FileError, BusyError):
+        if damaged:
+            # Else the next time would begin behind the damage, and say that all is well.
+            memory.forget(local)
+        else:
+            sequence.finish()
             if since < sequence.size or known is None:
                 memory.remember(local, sequence, rows, keys)
     refused = [_problem(index, error) for index, error in replica.problems.items()]
     # What is not what was signed says nothing about whoever is named in it.
     problems = [*refused, *(damaged or sequence.problems)]
     logs = tuple(_verified(replica, sequence, problems, log) for log in LOGS)
-    steps = tuple(_steps(replica, sequence, problems, since))
+    steps = tuple(_steps(replica, sequence, problems, since, sound=not damaged))
     notices = tuple(sequence.notices)
     audit = Audit(logs, steps, tuple(problems), notices, since, replica, sequence, rows)
     return _with_stamps(_with_cosigners(audit, replica, reads), replica, reads, roots or Roots())
@@ -139,10 +143,12 @@ def verify(
 def _with_cosigners(audit: Audit, replica: Replica, reads: Reads) -> Audit:
     """What cosigners from outside say of it."""
     found = cosigned.findings(replica, reads)
+    wrong = cosigned.problems(found)
     return replace(
         audit,
+        logs=_invalid(audit.logs, {one.log for one in wrong}),
         steps=(*audit.steps, *(one.step for one in found)),
-        problems=(*audit.problems, *cosigned.problems(found)),
+        problems=(*audit.problems, *wrong),
     )
 
 
@@ -153,11 +159,26 @@ def _with_stamps(audit: Audit, replica: Replica, reads: Reads, roots: Roots) -> 
     false = {one.log for one in wrong if one.code == "false-time"}
     return replace(
         audit,
-        logs=tuple(replace(one, result=INVALID) if one.log in false else one for one in audit.logs),
+        logs=_invalid(audit.logs, false),
         steps=(*audit.steps, *stamped.steps(found, wrong)),
         problems=(*audit.problems, *wrong),
         stamps=tuple(found),
     )
+
+
+def _invalid(logs: Listed[Verified], which: set[str]) -> tuple[Verified, ...]:
+    return tuple(replace(one, result=INVALID) if one.log in which else one for one in logs)
+
+
+def _missing(reads: Reads, since: int, size: int) -> Iterator[Problem]:
+    """The first of the entries that were verified before and are not there any more; of the others
+    whoever reads them learns it. It is counted before it is looked for."""
+    if not since or reads.stored(ACCESS, size) == size:
+        return
+    index = reads.gap(ACCESS)
+    if index < since:
+        reason = f"entry {index} of the {ACCESS} log is missing"
+        yield Problem(ACCESS, index, reason, "missing", "entries")
 
 
 def _damaged(replica: Replica, reads: Reads, local: Local, sequence: Sequence) -> Iterator[Problem]:
@@ -205,9 +226,17 @@ def _verified(
 
 
 def _steps(
-    replica: Replica, sequence: Sequence, problems: Listed[Problem], since: int
+    replica: Replica, sequence: Sequence, problems: Listed[Problem], since: int, *, sound: bool
 ) -> Iterator[Step]:
-    """The steps with their results; those that stopped the reader before have no other one."""
+    """The steps with their results; those that stopped the reader before have no other one.
+
+    Args:
+        replica: The verified view.
+        sequence: All entries that could be had.
+        problems: What is wrong.
+        since: How many of them were verified before.
+        sound: Whether the entries are those that were signed: else nothing more is said of them.
+    """
     for log in LOGS:
         origin = replica.authority.origin(log)
         checkpoint.verify(replica.notes[log], origin, replica.authority.gate_verifiers(log))
@@ -218,8 +247,12 @@ def _steps(
     yield _step("statements", bad, f"{count} statements, each allowed by those before it")
     about = f"{size} entries have the root that was signed"
     if since:
-        about += f"; {size - since} of them were not verified before"
-    yield _step("entries", bad, about)
+        about += f"; {size - since} of them are new, the others were verified before and are there"
+    yield _step("entries", bad, about if sound else "the entries are not those that were signed")
+    if not sound:
+        for name in ("judged", "order", "requests", "gaps"):
+            yield Step(name, UNCHECKED, "nothing is said of entries that are not those")
+        return
     about = f"{sequence.opened} entries: both signatures, and the gate's judgement made again"
     yield _step("judged", bad, about)
     if sequence.opened < size:

@@ -34,6 +34,17 @@ _ENTRIES = (
     )
     .order_by(tables.log_entry.c.position)
 )
+_STORED = select(func.count()).where(
+    tables.log_entry.c.log == bindparam("log"),
+    tables.log_entry.c.position >= 0,
+    tables.log_entry.c.position < bindparam("stop"),
+)
+_POSITIONS = (
+    select(tables.log_entry.c.position)
+    .where(tables.log_entry.c.log == bindparam("log"), tables.log_entry.c.position >= 0)
+    .order_by(tables.log_entry.c.position)
+    .execution_options(yield_per=_BATCH)
+)
 _NODE = select(tables.log_node.c.hash).where(
     tables.log_node.c.log == bindparam("log"),
     tables.log_node.c.level == bindparam("level"),
@@ -132,6 +143,20 @@ class Reads(ChangeReads, KeptReads):
                 raise MissingError(f"entry {at + gap} of the {log} log is missing")
             yield from rows
             at = upto
+
+    def stored(self, log: str, size: int) -> int:
+        """How many of the first entries of a log are there."""
+        asked = {"log": _LOGS[log], "stop": size}
+        return int(self._connection.execute(_STORED, asked).scalar_one())
+
+    def gap(self, log: str) -> int:
+        """The index of the first entry of a log that is not there."""
+        result = self._connection.execute(_POSITIONS, {"log": _LOGS[log]})
+        count = -1
+        for count, position in enumerate(result.scalars()):
+            if position != count:
+                return count
+        return count + 1
 
     def node(self, log: str, level: int, index: int) -> bytes:
         """The hash of a full subtree of a log.
