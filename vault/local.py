@@ -176,7 +176,9 @@ class Local(Private):
     def keep_proof(self, heads: Sequence[bytes]) -> None:
         """Keep signed heads that contradict each other: proof that the gate misbehaved."""
         with self.locked():
-            self.write(f"proof-{ids.show(ids.draw())[:8]}", lp(*heads))
+            # Whoever is shown the same again and again needs it once.
+            if list(heads) not in self.proofs():
+                self.write(f"proof-{ids.show(ids.draw())[:8]}", lp(*heads))
 
     def proofs(self) -> list[list[bytes]]:
         """The contradicting heads that were kept."""

@@ -373,7 +373,7 @@ class Replica:
         self._keep_proof(log, signed)
         raise ForkedError(
             f"the {log} log has another history than the one that this client has seen",
-            "do not use this copy; the two signed heads are kept as proof: tell the other members",
+            "do not use this copy, and tell the others: `evault log conflicts` has the proof",
         )
 
     def _keep_proof(self, log: str, signed: bytes) -> None:

@@ -112,10 +112,16 @@ def test_two_histories_are_shown_to_anybody(world: World, longer: bool) -> None:
     there = ("--purpose", "filing", "--vault", copy)
     for at in range(1 + longer):
         world("ben", "get", record, "-o", world.root / f"b{at}", *there)
-    world("ana", "log", "list", "--vault", copy, code=21)
+    for _ in range(2):
+        refused = world("ana", "log", "list", "--vault", copy, code=21)
+    assert "evault log conflicts" in refused.err
+    # Seen again and again it is kept once, and `status` shows it though it can show nothing else.
+    status = world.json("ana", "status", "--vault", copy, code=21)
+    assert [one["type"] for one in status] == ["conflict"]
     proofs = world.root / "proofs"
     (found,) = world.json("ana", "log", "conflicts", "-o", proofs, "--vault", copy)
     assert found["type"] == "conflict"
+    assert (found["sizes"], found["proved"]) == (status[0]["sizes"], True)
     assert found["proved"]
     assert (found["sizes"][0] < found["sizes"][1]) == longer
     (text,) = proofs.iterdir()

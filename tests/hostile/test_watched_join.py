@@ -225,8 +225,10 @@ def test_verifying_the_log_says_who_watched(world: World, allies: Allies) -> Non
         assert [step.result for step in steps] == ["invalid", "not-checked", "not-checked"]
         assert "one.example" in steps[0].about
         last = ana.replica.heads[ACCESS].size - 1
-        found = [problem for problem in ana.verify()[1] if problem.step == "cosigned"]
+        logs, problems = ana.verify()
+        found = [problem for problem in problems if problem.step == "cosigned"]
         assert [(problem.index, problem.reason) for problem in found] == [(last, steps[0].about)]
+        assert {log.log: log.result for log in logs}[ACCESS] == "invalid"
 
 
 # --- the policy -----------------------------------------------------------------------------------

@@ -247,6 +247,7 @@ def test_every_proof_is_kept(mine: Local) -> None:
     first, second = ([f"{a}".encode(), f"{a}'".encode()] for a in "12")
     mine.keep_proof(first)
     mine.keep_proof(second)
+    mine.keep_proof(first)
     mine.forget()
     assert sorted(mine.proofs()) == [first, second]
     assert not mine.joined()

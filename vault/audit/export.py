@@ -219,6 +219,8 @@ def check(proved: Any, data: bytes) -> tuple[Statement, bytes]:
         last = index
     if len(rows) != said.rows:
         raise ProofError(f"the export has {len(rows)} of its {said.rows} entries")
+    if not said.selected and said.rows != said.size:
+        raise ProofError("nothing was selected by, and yet entries are left out")
     if hashlib.sha256(data).hexdigest() != said.file:
         raise ProofError("the file is not the one that was taken out")
     return said, head

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +15,15 @@ from vault.cli.ask import Sources, Terminal, choosing, unlocking
 from vault.cli.output import Output
 from vault.cli.text import _, short_length
 from vault.cli.words import PURPOSES
-from vault.errors import BusyError, FileError, LockedError, NotFoundError, NoVaultError, UsageError
+from vault.errors import (
+    BusyError,
+    FileError,
+    LockedError,
+    LogError,
+    NotFoundError,
+    NoVaultError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from keys.identity import Identity
@@ -130,8 +138,11 @@ class Call:
                 self.terminal.tell("{message}", message=error.message)
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self, refused: Callable[[Identity], object] | None = None) -> Iterator[Session]:
         """An unlocked member at work in the vault; says as whom.
+
+        Args:
+            refused: Called, before the error is told, if the vault shows another history.
 
         Raises:
             Error: as `Session.open` and `unlock`.
@@ -148,7 +159,13 @@ class Call:
 
         folder.check_format(path)
         identity = self.unlock()
-        with Session.open(path, identity, self.home) as session:
+        try:
+            opened = Session.open(path, identity, self.home)
+        except LogError:
+            if refused is not None:
+                refused(identity)
+            raise
+        with opened as session:
             self.introduce(session)
             yield session
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from vault.cli.context import Call
 from vault.cli.group import PLACE, TEXT, Command
 from vault.cli.text import _
 from vault.errors import FileError, NoVaultError, UsageError
+
+if TYPE_CHECKING:
+    from keys.identity import Identity
 
 _LOGS = ("access", "authority")
 _MOST = 1 << 24
@@ -219,16 +223,30 @@ def cosign(
 @click.pass_obj
 def conflicts(call: Call, *, output: str | None) -> None:
     """Show the heads that contradicted each other."""
+    found = tell_conflicts(call, call.unlock(), output)
+    if not found:
+        call.out.say(_("No heads are kept that contradict each other."))
+    files = [(place, text) for place, text in found if place is not None]
+    if files and output is not None:
+        from vault.outfile import write_all
+
+        Path(output).mkdir(parents=True, exist_ok=True)
+        write_all(files)
+
+
+def tell_conflicts(
+    call: Call, identity: Identity, output: str | None = None
+) -> list[tuple[Path | None, bytes]]:
+    """Show the heads that contradicted each other; where each pair would go, and its text."""
     try:
         path: Path | None = call.vault_folder
     except NoVaultError:
         # Whoever only cosigns has no vault.
         path = None
-    identity = call.unlock()
     from vault.heads import kept_conflicts
 
     found = kept_conflicts(path, identity, call.home)
-    files = []
+    told: list[tuple[Path | None, bytes]] = []
     for number, one in enumerate(found, 1):
         place = None if output is None else Path(output) / f"conflict-{number}.txt"
         call.out.object(
@@ -247,12 +265,5 @@ def conflicts(call: Call, *, output: str | None) -> None:
             if one.proved
             else _("that they contradict each other cannot be shown from them alone"),
         )
-        if place is not None:
-            files.append((place, one.text))
-    if not found:
-        call.out.say(_("No heads are kept that contradict each other."))
-    if files and output is not None:
-        from vault.outfile import write_all
-
-        Path(output).mkdir(parents=True, exist_ok=True)
-        write_all(files)
+        told.append((place, one.text))
+    return told

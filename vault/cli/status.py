@@ -11,6 +11,7 @@ import click
 from vault.cli import granting, stamp
 from vault.cli.context import Call, case_words
 from vault.cli.group import Command
+from vault.cli.heads import tell_conflicts
 from vault.cli.member import invitation, seen_text
 from vault.cli.proposals import act_words
 from vault.cli.text import _, groups, moment, ngettext
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def status(call: Call) -> None:
     """Show as whom you work, what waits for you, and what to worry about."""
-    with call.session() as session:
+    with call.session(refused=lambda identity: tell_conflicts(call, identity)) as session:
         from vault.audit.stamped import newest
         from vault.gate import LEVEL
         from vault.note import ACCESS, AUTHORITY
