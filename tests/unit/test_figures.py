@@ -114,6 +114,36 @@ def test_findings_of_a_period_know_what_was_before() -> None:
 
 
 @pytest.mark.parametrize(
+    ("since", "until", "gaps"),
+    [(None, None, 2), (0, 5, 1), (5, 10, 1), (5, 25, 2), (20, 21, 0), (21, 60, 1), (90, None, 0)],
+)
+def test_a_gap_that_overlaps_the_period_is_found(
+    since: int | None, until: int | None, gaps: int
+) -> None:
+    """Also if one of its entries, or both, lie outside; and so is the silence up to now."""
+    rows = [row(0, BEGIN), row(1, BEGIN + 20 * DAY), row(2, BEGIN + 21 * DAY)]
+    ends = [None if day is None else BEGIN + day * DAY for day in (since, until)]
+    found = figures(rows, [], Period(*ends), now=BEGIN + 80 * DAY)
+    (rule,) = [rule for rule in found.rules if rule.code == "gap"]
+    assert len(rule.found) == gaps
+
+
+def test_the_chart_goes_on_to_the_end_of_the_period() -> None:
+    """Silence is seen there too; not before the log began, nor in what is to come."""
+    rows = [row(0, BEGIN), row(1, BEGIN + 5 * DAY), row(2, BEGIN + 6 * DAY)]
+    now = BEGIN + 9 * DAY
+
+    def days(since: int | None, until: int | None) -> tuple[int, int]:
+        ends = [None if day is None else BEGIN + day * DAY for day in (since, until)]
+        found = figures(rows, [], Period(*ends), now=now)
+        return found.steps[0].begins.day, found.steps[-1].begins.day
+
+    assert days(None, None) == (1, 10)
+    assert days(3, 8) == (4, 8)
+    assert days(-30, 30) == (1, 10)
+
+
+@pytest.mark.parametrize(
     ("days", "step", "steps"),
     [(0, "day", 1), (61, "day", 62), (62, "week", 10), (731, "week", 105), (732, "month", 25),
      (3659, "month", 121), (3660, "year", 11)],

@@ -163,6 +163,51 @@ def test_refusals_in_a_row_until_something_is_accepted() -> None:
     assert (one.entries, one.member, one.count) == ((0, 1, 3), "ana", 3)
 
 
+def test_a_row_of_refusals_ends_at_what_could_not_be_opened() -> None:
+    """Whoever sees a part of the log does not know whether an act between was accepted."""
+    sealed = [Access(at, bytes(32), opened=False) for at in (1, 3)]
+    rows = [refused(0), sealed[0], refused(2), sealed[1], refused(4), refused(5)]
+    assert found(REFUSALS, rows) == []
+    (one,) = found(REFUSALS, [*rows, refused(6)])
+    assert one.entries == (4, 5, 6)
+
+
+def test_a_row_of_refusals_has_no_day_between() -> None:
+    """Each is at most 24 hours from the one before; the finding is dated by its last one."""
+    times = [NOON, NOON + DAY, NOON + 2 * DAY]
+    (one,) = found(REFUSALS, [refused(at, time) for at, time in enumerate(times)])
+    assert (one.entries, one.begins, one.ends) == ((0, 1, 2), NOON, NOON + 2 * DAY)
+    times[2] += 1
+    assert found(REFUSALS, [refused(at, time) for at, time in enumerate(times)]) == []
+
+
+def test_who_sees_a_part_is_told_so() -> None:
+    """What a sealed entry could contradict is said as far as could be opened; else it is not."""
+    sealed = Access(1, bytes(32), opened=False)
+    for rule in unusual([row(0)], []):
+        assert "could" not in rule.sentence
+    for rule in unusual([row(0), sealed], []):
+        if rule.code in {REFUSALS, GAP}:
+            assert "An entry that could not be opened ends the" in rule.sentence
+        else:
+            assert rule.sentence.startswith("As far as could be opened: ")
+
+
+def test_silence_up_to_now_is_a_gap() -> None:
+    """From the last entry to when it is asked; not if that may not have been the last one."""
+    rows = [row(0, NOON)]
+    assert found(GAP, rows) == []
+
+    def silent(rows: Sequence[Access], now: int) -> list[Unusual]:
+        (gaps,) = [rule for rule in unusual(rows, (), None, now) if rule.code == GAP]
+        return list(gaps.found)
+
+    (one,) = silent(rows, NOON + 14 * DAY)
+    assert (one.entries, one.count, one.begins, one.ends) == ((0,), 14, NOON, NOON + 14 * DAY)
+    assert silent(rows, NOON + 14 * DAY - 1) == []
+    assert silent([*rows, Access(1, bytes(32), opened=False)], NOON + 90 * DAY) == []
+
+
 def test_gaps_between_entries_that_follow_each_other() -> None:
     """From fourteen days on; not over an entry whose time this reader cannot know."""
     rows = [row(0, NOON), row(1, NOON + 14 * DAY - 1), row(2, NOON + 28 * DAY - 1)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from vault.audit.access import Access
-from vault.audit.unusual import Rule, Thresholds, given, unusual
+from vault.audit.unusual import GAP, Rule, Thresholds, Unusual, given, unusual
 from vault.authority import Authority
 
 DAY, WEEK, MONTH, YEAR = "day", "week", "month", "year"
@@ -39,6 +39,12 @@ class Period:
         """Whether a time lies in it."""
         return (self.since is None or time >= self.since) and (
             self.until is None or time < self.until
+        )
+
+    def overlaps(self, begins: int, ends: int) -> bool:
+        """Whether some of a span of time lies in it."""
+        return (self.since is None or ends > self.since) and (
+            self.until is None or begins < self.until
         )
 
 
@@ -100,6 +106,7 @@ class Figures:
 
     Args:
         period: The entries counted are those of these times.
+        now: When it was counted; None if that does not matter.
         thresholds: Zone and rules.
         entries: The indexes of the entries counted, in the log's order.
         first: The earliest time among them; None without any.
@@ -113,16 +120,18 @@ class Figures:
         purposes: Releases that were given, by purpose code.
         reasons: Refusals, by reason code.
         step: How long a step of the chart is.
-        steps: The chart: all steps from the first to the last, or, if these are too many, those
-            that have entries.
+        steps: The chart: all steps from the period's beginning to its end, as far as there was a
+            log and that was not to come yet; or, if these are too many, those that have entries.
         hours: Entries by weekday (Monday is 0) and hour, in the zone.
         members: The members who did something, by id, the busiest first.
         cases: The cases in which they did; None stands for what concerns no case, at the end.
         cells: By member and case, where there is anything.
-        rules: What is unusual: the findings that have an entry of the period.
+        rules: What is unusual: the findings that have an entry of the period, and the gaps of
+            which a part lies in it.
     """
 
     period: Period
+    now: int | None
     thresholds: Thresholds
     entries: tuple[int, ...]
     first: int | None
@@ -148,6 +157,7 @@ def figures(
     history: Sequence[Authority],
     period: Period | None = None,
     thresholds: Thresholds | None = None,
+    now: int | None = None,
 ) -> Figures:
     """Count.
 
@@ -156,15 +166,19 @@ def figures(
         history: The authority after 1, 2, 3... statements.
         period: What to count; all if None.
         thresholds: Zone and rules.
+        now: When it is counted, in seconds since the epoch: until then the log is known to have no
+            more; None if that is not known.
     """
     limits, span = thresholds or Thresholds(), period or Period()
     counted = [row for row in rows if row.opened and span.has(row.time)]
     times = [row.time for row in counted]
-    step = _step(limits, times)
+    ends = _ends(rows, span, times, now)
+    step = _step(limits, ends)
     cells = _cells(counted)
     inside = {row.index for row in counted}
     return Figures(
         period=span,
+        now=now,
         thresholds=limits,
         entries=tuple(row.index for row in counted),
         first=min(times, default=None),
@@ -177,12 +191,12 @@ def figures(
         purposes=_counted(row.purpose or "" for row in counted if given(row)),
         reasons=_counted(row.refusal or "" for row in counted if row.outcome == "refused"),
         step=step,
-        steps=_steps(counted, limits, step),
+        steps=_steps(counted, limits, step, ends),
         hours=_hours(counted, limits),
         members=tuple(_counted(row.actor for row in counted)),
         cases=_cases(counted),
         cells=cells,
-        rules=tuple(_within(rule, inside) for rule in unusual(rows, history, limits)),
+        rules=tuple(_within(rule, inside, span) for rule in unusual(rows, history, limits, now)),
     )
 
 
@@ -221,10 +235,17 @@ def _cells(rows: Sequence[Access]) -> dict[tuple[str, str | None], Cell]:
     }
 
 
-def _within(rule: Rule, inside: set[int]) -> Rule:
+def _within(rule: Rule, inside: set[int], span: Period) -> Rule:
     """A rule with what it found in a period alone."""
-    found = tuple(one for one in rule.found if not inside.isdisjoint(one.entries))
-    return Rule(rule.code, rule.title, rule.sentence, found, rule.unit)
+
+    def concerns(one: Unusual) -> bool:
+        if rule.code == GAP:
+            return span.overlaps(one.begins, one.ends)
+        return not inside.isdisjoint(one.entries)
+
+    return Rule(
+        rule.code, rule.title, rule.sentence, tuple(filter(concerns, rule.found)), rule.unit
+    )
 
 
 # --- time -----------------------------------------------------------------------------------------
@@ -236,6 +257,24 @@ def _hours(rows: Sequence[Access], limits: Thresholds) -> tuple[tuple[int, ...],
         local = limits.local(row.time)
         grid[local.weekday()][local.hour] += 1
     return tuple(map(tuple, grid))
+
+
+def _ends(
+    rows: Sequence[Access], span: Period, times: Sequence[int], now: int | None
+) -> tuple[int, ...]:
+    """The first and the last moment of the chart; nothing without entries.
+
+    It goes on to the period's end, so that silence is seen there too, but not before the log began,
+    nor into what is still to come.
+    """
+    if not times:
+        return ()
+    began = min(row.time for row in rows if row.opened)
+    first = min(times) if span.since is None else min(max(span.since, began), *times)
+    last = max(times)
+    if now is not None:
+        last = max(last, now if span.until is None else min(span.until - 1, now))
+    return first, last
 
 
 def _step(limits: Thresholds, times: Sequence[int]) -> str:
@@ -262,13 +301,15 @@ def _after(begins: datetime, step: str) -> datetime:
     return begin(begins + timedelta(days=days), step)
 
 
-def _steps(rows: Sequence[Access], limits: Thresholds, step: str) -> tuple[Step, ...]:
+def _steps(
+    rows: Sequence[Access], limits: Thresholds, step: str, ends: tuple[int, ...]
+) -> tuple[Step, ...]:
     found: dict[datetime, list[Access]] = {}
     for row in rows:
         found.setdefault(begin(limits.local(row.time), step), []).append(row)
     if not found:
         return ()
-    begins, last = min(found), max(found)
+    begins, last = (begin(limits.local(time), step) for time in ends)
     every = [begins]
     while every[-1] < last and len(every) <= _FULL:
         every.append(_after(every[-1], step))

@@ -7,6 +7,10 @@ people work at night when somebody was detained at night. `vault/FORMAT.md` has 
 
 Order is the log's; times are those that the gate names. Rules look at the whole log, also where
 only a part of it is shown: an access is not a first one because a period begins.
+
+Whoever cannot open all entries knows less than the log does. Then no rule says what an entry that
+stayed shut may contradict: a row of refusals and a gap end at it, and the sentence of a rule whose
+findings could be more, earlier or larger says "as far as could be opened".
 """
 
 from __future__ import annotations
@@ -31,8 +35,11 @@ CODES = (REVOKED, BULK, REFUSALS, AFTER_HOURS, FIRST, GAP, STEP_BACK)
 ATTEMPTS = frozenset(("release", "request"))
 """The acts by which somebody tries to get at evidence."""
 
-_DAY = 86_400
+DAY = 86_400
 _HOUR = 3_600
+_APART = 24 * _HOUR
+"""Refusals further apart than this are no row."""
+_PARTLY = "As far as could be opened: "
 LAST = 253_339_228_799
 """The end of the year 9997: zones and steps of a chart need room before the calendar's end."""
 
@@ -50,7 +57,7 @@ class Thresholds:
         zone_name: As people call it.
         bulk: How many distinct records released to one member within an hour.
         gap: Days without an entry.
-        refusals: Refusals of one member in a row.
+        refusals: Refusals of one member in a row, each at most 24 hours from the one before.
     """
 
     hours: tuple[int, int] = (7, 20)
@@ -80,12 +87,16 @@ class Unusual:
         member: Whose acts; empty if it concerns nobody in particular.
         case: The case's id; None if none, or several.
         count: How much: records, refusals, days or seconds, as the rule says.
+        begins: The time of the first of it, in seconds since the epoch.
+        ends: The time of the last of it, by which it is dated.
     """
 
     entries: tuple[int, ...]
     member: str = ""
     case: str | None = None
     count: int = 0
+    begins: int = 0
+    ends: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,30 +124,38 @@ class Rule:
 
 
 def unusual(
-    rows: Sequence[Access], history: Sequence[Authority], thresholds: Thresholds | None = None
+    rows: Sequence[Access],
+    history: Sequence[Authority],
+    thresholds: Thresholds | None = None,
+    now: int | None = None,
 ) -> tuple[Rule, ...]:
     """Apply all rules.
 
     Args:
-        rows: All entries of the log, in its order; those that could not be opened are passed over.
+        rows: All entries of the log, in its order; of those that could not be opened nothing is
+            said, and nothing is said that they may contradict.
         history: The authority after 1, 2, 3... statements.
         thresholds: Where the rules begin.
+        now: Until when the last entry is known to have been the last; None if that is not known.
     """
     limits = thresholds or Thresholds()
     opened = [row for row in rows if row.opened]
+    partly = _PARTLY if len(opened) < len(rows) else ""
+    shut = " An entry that could not be opened ends {}." if partly else ""
     first, end = limits.hours
     return (
         Rule(
             REVOKED,
             "Access after a revocation",
-            "A member asked for records of a case, whether given or refused, when their right to "
-            "it had been revoked or had ended, or they were suspended.",
+            f"{partly}A member asked for records of a case, whether given or refused, when their "
+            "right to it had been revoked or had ended, or they were suspended.",
             tuple(_revoked(opened, history)),
         ),
         Rule(
             BULK,
             "Bulk reads",
-            f"At least {limits.bulk} different records were released to one member within an hour.",
+            f"{partly}At least {limits.bulk} different records were released to one member within "
+            "an hour.",
             tuple(_bulk(opened, limits.bulk)),
             "records",
         ),
@@ -144,35 +163,37 @@ def unusual(
             REFUSALS,
             "Refusals in a row",
             f"A member was refused at least {limits.refusals} times without an act that was "
-            "accepted in between.",
-            tuple(_refusals(opened, limits.refusals)),
+            "accepted in between, each time at most 24 hours from the one before."
+            + shut.format("the row"),
+            tuple(_refusals(rows, limits.refusals)),
             "refusals",
         ),
         Rule(
             AFTER_HOURS,
             "After hours",
-            f"A member asked for records, whether given or refused, outside {first:02}:00 to "
-            f"{end:02}:00 ({limits.zone_name}), on any day of the week.",
+            f"{partly}A member asked for records, whether given or refused, outside "
+            f"{first:02}:00 to {end:02}:00 ({limits.zone_name}), on any day of the week.",
             tuple(_after_hours(opened, limits)),
         ),
         Rule(
             FIRST,
             "First access",
-            "Records of a case were released to a member for the first time.",
+            f"{partly}Records of a case were released to a member for the first time.",
             tuple(_first(opened)),
         ),
         Rule(
             GAP,
             "Gaps",
-            f"No entry for at least {limits.gap} days.",
-            tuple(_gaps(rows, limits.gap)),
+            f"No entry for at least {limits.gap} days, between two entries or since the last "
+            "one." + shut.format("the gap"),
+            tuple(_gaps(rows, limits.gap, now)),
             "days",
         ),
         Rule(
             STEP_BACK,
             "Times that step back",
-            "The gate named an earlier time than for an entry before: its clock was set back, or "
-            "was ahead.",
+            f"{partly}The gate named an earlier time than for an entry before: its clock was set "
+            "back, or was ahead.",
             tuple(_steps(opened)),
             "seconds",
         ),
@@ -187,7 +208,7 @@ def given(row: Access) -> bool:
 def _after_hours(rows: Sequence[Access], limits: Thresholds) -> Iterator[Unusual]:
     for row in rows:
         if row.kind in ATTEMPTS and not limits.usual(row.time):
-            yield Unusual((row.index,), row.actor, row.case)
+            yield _one(row)
 
 
 def _first(rows: Sequence[Access]) -> Iterator[Unusual]:
@@ -195,21 +216,35 @@ def _first(rows: Sequence[Access]) -> Iterator[Unusual]:
     for row in rows:
         if given(row) and row.case is not None and (row.actor, row.case) not in seen:
             seen.add((row.actor, row.case))
-            yield Unusual((row.index,), row.actor, row.case)
+            yield _one(row)
+
+
+def _one(row: Access) -> Unusual:
+    return Unusual((row.index,), row.actor, row.case, begins=row.time, ends=row.time)
 
 
 def _refusals(rows: Sequence[Access], least: int) -> Iterator[Unusual]:
-    running: defaultdict[str, list[Access]] = defaultdict(list)
-    found = []
+    running: dict[str, list[Access]] = {}
+    found: list[list[Access]] = []
     for row in rows:
-        if row.outcome == "refused":
-            running[row.actor].append(row)
-        else:
+        if not row.opened:
+            # Anybody may have made it, and it may have been accepted.
+            found += running.values()
+            running.clear()
+        elif row.outcome != "refused":
             found.append(running.pop(row.actor, []))
-    for run in sorted((*found, *running.values()), key=lambda run: run[0].index if run else -1):
-        if len(run) >= least:
-            indexes = tuple(row.index for row in run)
-            yield Unusual(indexes, run[0].actor, _one_case(run), len(run))
+        else:
+            run = running.setdefault(row.actor, [])
+            if run and abs(row.time - run[-1].time) > _APART:
+                found.append(run)
+                run = running[row.actor] = []
+            run.append(row)
+    found += running.values()
+    long = [run for run in found if len(run) >= least]
+    for run in sorted(long, key=lambda run: run[0].index):
+        indexes = tuple(row.index for row in run)
+        case, ends = _one_case(run), run[-1].time
+        yield Unusual(indexes, run[0].actor, case, len(run), run[0].time, ends)
 
 
 def _bulk(rows: Sequence[Access], least: int) -> Iterator[Unusual]:
@@ -246,7 +281,9 @@ def _bursts(reads: Sequence[Access], least: int) -> Iterator[Unusual]:
 def _burst(burst: dict[int, Access]) -> Unusual:
     rows = list(burst.values())
     records = {record for row in rows for record in row.records}
-    return Unusual(tuple(sorted(burst)), rows[0].actor, _one_case(rows), len(records))
+    times = [row.time for row in rows]
+    indexes, case = tuple(sorted(burst)), _one_case(rows)
+    return Unusual(indexes, rows[0].actor, case, len(records), min(times), max(times))
 
 
 def _revoked(rows: Sequence[Access], history: Sequence[Authority]) -> Iterator[Unusual]:
@@ -279,16 +316,22 @@ def _first_rights(history: Sequence[Authority]) -> dict[_Key, int]:
     return since
 
 
-def _gaps(rows: Sequence[Access], days: int) -> Iterator[Unusual]:
+def _gaps(rows: Sequence[Access], days: int, now: int | None) -> Iterator[Unusual]:
     before: Access | None = None
     for row in rows:
         if not row.opened:
             # It was made at a time that this reader does not know.
             before = None
             continue
-        if before is not None and row.time - before.time >= days * _DAY:
-            yield Unusual((before.index, row.index), count=(row.time - before.time) // _DAY)
+        if before is not None and row.time - before.time >= days * DAY:
+            yield _gap((before.index, row.index), before.time, row.time)
         before = row
+    if before is not None and now is not None and now - before.time >= days * DAY:
+        yield _gap((before.index,), before.time, now)
+
+
+def _gap(entries: tuple[int, ...], begins: int, ends: int) -> Unusual:
+    return Unusual(entries, count=(ends - begins) // DAY, begins=begins, ends=ends)
 
 
 def _steps(rows: Sequence[Access]) -> Iterator[Unusual]:
@@ -297,7 +340,8 @@ def _steps(rows: Sequence[Access]) -> Iterator[Unusual]:
         if latest is None or row.time >= latest.time:
             latest = row
             continue
-        yield Unusual((row.index,), count=latest.time - row.time)
+        count = latest.time - row.time
+        yield Unusual((row.index,), count=count, begins=row.time, ends=row.time)
 
 
 def _one_case(rows: Sequence[Access]) -> str | None:
