@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cli_kit import NAMES, REF, TITLE, World
+
+from keys.signing import VerifierKey
 
 DAYS = ("--since", "2026-01-01", "--until", "2027-01-01")
 
@@ -93,20 +97,77 @@ def test_pseudonyms_are_drawn_anew(world: World, tmp_path: Path) -> None:
     people = {f"m{at}": Person(f"Name {at}", ("attorney",)) for at in range(8)}
     rows = [
         Access(at, bytes(32), True, "release", f"m{at % 8}", "", "c", (), "review", "copy",
-               "released", time=at) for at in range(36 * 8) if at // 36 >= at % 8
+               "released", time=at) for at in range(300 * 8) if at // 300 >= at % 8
     ]  # fmt: skip
     facts = Facts(
-        Verification("valid", (), 9, "", (), 9),
+        Verification("valid", (), 9, "", "", (), 9),
         0,
         figures(rows, []),
         rows,
         people,
         {},
         9,
-        people["m0"],
+        "m0",
     )
     assert outsider(facts, Random(1)) != outsider(facts, Random(2))  # noqa: S311
     assert len({outsider(facts) for _time in range(4)}) > 1
+
+
+def test_only_who_opens_all_entries_makes_a_report_for_outsiders(
+    world: World, tmp_path: Path
+) -> None:
+    """A part would pass for the whole: it is refused before anything is written or logged."""
+    world("ana", "case", "open", "Another", "--ref", "2026-099")
+    world("ana", "add", world.root / "evidence" / "foto.bin", "--case", "2026-099")
+    path, before = tmp_path / "board.html", len(world.log())
+    refused = world("ben", "log", "report", "--outsider", "-o", path, *DAYS, code=30)
+    assert "an auditor makes it" in refused.err
+    assert not path.exists()
+    assert len(world.log()) == before
+    world("ben", "log", "report", "-o", path)
+
+
+def test_a_report_for_outsiders_covers_four_weeks(world: World, tmp_path: Path) -> None:
+    """A single day would be single people's days; days that are still to come count for nothing."""
+    path, before = tmp_path / "board.html", len(world.log())
+    day = datetime.now(UTC).date()
+    for since, until in (
+        ("2026-01-01", "2026-01-02"),
+        ("2026-01-01", "2026-01-28"),
+        (day, day + timedelta(days=60)),
+        (day - timedelta(days=27), day + timedelta(days=60)),
+    ):
+        said = ("--since", since, "--until", until)
+        refused = world("pia", "log", "report", "--outsider", "-o", path, *said, code=2)
+        assert "at least 28 days that are over" in refused.err
+    assert not path.exists()
+    assert len(world.log()) == before
+    said = ("--since", "2026-01-01", "--until", "2026-01-29")
+    world("pia", "log", "report", "--outsider", "-o", path, *said)
+
+
+def test_few_people_or_entries_are_in_no_cross_table(world: World, tmp_path: Path) -> None:
+    """Where four people did little, neither the matrix nor the chart is made, and it says so."""
+    path = tmp_path / "board.html"
+    world("pia", "log", "report", "--outsider", "-o", path, *DAYS)
+    text = path.read_text()
+    assert text.count("Left out: with fewer than 5 members or 50 entries") == 2
+    assert "matrix" not in re.sub('<style>.*</style>|s-matrix|#?matrix"', "", text, flags=re.DOTALL)
+    assert "<rect" not in text
+
+
+def test_the_checkpoint_is_the_notes_own_three_lines(world: World, tmp_path: Path) -> None:
+    """As `log checkpoint` prints them, for eyes and for programs; the keys are whole too."""
+    path = tmp_path / "report.html"
+    lines = world("pia", "log", "checkpoint").out.split("\n\n")[0]
+    (made,) = world.json("pia", "log", "report", "-o", path)
+    text = path.read_text()
+    (shown,) = re.findall(r'<pre id="checkpoint">(.*?)</pre>', text, re.DOTALL)
+    assert html.unescape(shown) == lines
+    assert re.sub("<[^>]*>", "", text).count(made["root"]) == 1
+    assert f"evault log checkpoint --size {made['size']}" in text
+    for key in re.findall(r'<code class="key">(.*?)</code>', text):
+        VerifierKey.parse(html.unescape(key))
 
 
 @pytest.mark.parametrize(
@@ -164,3 +225,27 @@ def test_a_log_that_is_wrong_is_reported_as_wrong(
     text = path.read_text()
     assert "Not valid" in text
     assert "its signature is &lt;b&gt;false&lt;/b&gt;" in text
+
+
+def test_of_many_problems_the_first_ones_are_seen_at_once(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten, how many there are, and the rest folded: the verdict does not drown in them."""
+    from dataclasses import replace
+
+    from vault.audit import Audit, Problem
+    from vault.session import Session
+
+    real = Session.audit
+    problems = tuple(Problem("access", at, "it is wrong", "SignatureError") for at in range(990))
+
+    def audit(self: Session, **said: object) -> Audit:
+        return replace(real(self, **said), problems=problems)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Session, "audit", audit)
+    path = tmp_path / "report.html"
+    world("pia", "log", "report", "-o", path, code=21)
+    verdict = path.read_text().split('class="verdict invalid"')[1].split("</div>")[0]
+    seen, folded = verdict.split("<details>")
+    assert (seen.count("<li>"), folded.count("<li>")) == (10, 980)
+    assert "the first 10 of 990" in seen

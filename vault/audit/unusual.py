@@ -108,7 +108,7 @@ class Rule:
         title: For people.
         sentence: Exactly when it finds something, with its threshold.
         found: In the log's order.
-        unit: What `count` counts; empty for nothing.
+        unit: What `count` counts, if it is one; empty for nothing.
     """
 
     code: str
@@ -157,7 +157,7 @@ def unusual(
             f"{partly}At least {limits.bulk} different records were released to one member within "
             "an hour.",
             tuple(_bulk(opened, limits.bulk)),
-            "records",
+            "record",
         ),
         Rule(
             REFUSALS,
@@ -166,7 +166,7 @@ def unusual(
             "accepted in between, each time at most 24 hours from the one before."
             + shut.format("the row"),
             tuple(_refusals(rows, limits.refusals)),
-            "refusals",
+            "refusal",
         ),
         Rule(
             AFTER_HOURS,
@@ -187,7 +187,7 @@ def unusual(
             f"No entry for at least {limits.gap} days, between two entries or since the last "
             "one." + shut.format("the gap"),
             tuple(_gaps(rows, limits.gap, now)),
-            "days",
+            "day",
         ),
         Rule(
             STEP_BACK,
@@ -195,7 +195,7 @@ def unusual(
             f"{partly}The gate named an earlier time than for an entry before: its clock was set "
             "back, or was ahead.",
             tuple(_steps(opened)),
-            "seconds",
+            "second",
         ),
     )
 
@@ -298,7 +298,7 @@ def _revoked(rows: Sequence[Access], history: Sequence[Authority]) -> Iterator[U
             authority.holds(row.actor, case, row.time)
             or authority.granted_records(row.actor, case, row.time)
         ):
-            yield Unusual((row.index,), row.actor, case)
+            yield _one(row)
 
 
 def _first_rights(history: Sequence[Authority]) -> dict[_Key, int]:

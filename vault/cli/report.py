@@ -15,7 +15,7 @@ from vault.cli.group import PLACE, TEXT, Command
 from vault.cli.places import refuse_place
 from vault.cli.selecting import audited
 from vault.cli.text import _
-from vault.errors import UsageError
+from vault.errors import DeniedError, UsageError
 
 if TYPE_CHECKING:
     from vault.audit import Access, Audit
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _HOURS = re.compile(r"([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])")
 _DAY = 86_400
+LEAST = 28
+"""How many days a report for outsiders covers at least: less would show single people's days."""
 
 
 @click.command(
@@ -39,7 +41,8 @@ _DAY = 86_400
         title, nor the words of --why. That you made it is an entry of the log.
 
         With --outsider it is for a funder or a board: no ids, names, references or times finer than
-        a day, and small counts are blurred. It then needs --since and --until.
+        a day, and counts are blurred. It then needs --since and --until, at least 28 days apart,
+        and somebody who can open every entry: an auditor.
         """
     ),
     examples=(
@@ -96,10 +99,13 @@ def report(
     # Before anybody types a passphrase, and before the log says that a report was taken.
     refuse_place(path, call.vault_folder)
     with audited(call) as (session, audit):
-        period = _period(since, until, session.now(), days=outsider)
+        now = session.now()
+        period = _period(since, until, now, days=outsider)
         verification, rows = _verification(session, audit), list(audit.entries())
-        counted = figures(rows, session.replica.history, period, limits)
-        facts = _facts(session, verification, rows, counted)
+        if outsider:
+            _refuse_partial(session, rows)
+        counted = figures(rows, session.replica.history, period, limits, now)
+        facts = _facts(session, verification, rows, counted, now)
         page = pages.outsider(facts) if outsider else pages.page(facts)
         # Nothing leaves the vault before the log says so.
         form = "outsider" if outsider else "report"
@@ -121,6 +127,27 @@ def report(
             path=output,
             count=counted.tally.total,
             unusual=sum(len(rule.found) for rule in counted.rules),
+        )
+
+
+def _refuse_partial(session: Session, rows: list[Access]) -> None:
+    """Refuse a page for outsiders to who sees a part of the log: it would pass for the whole.
+
+    An auditor makes it even if an entry is so wrong that nobody opens it: the page says that first.
+
+    Raises:
+        DeniedError: Some entries are sealed to others.
+    """
+    from vault.model import Role
+
+    shut = sum(not row.opened for row in rows)
+    if shut and Role.AUDITOR not in session.member.roles:
+        raise DeniedError(
+            _(
+                "{shut} of {count} entries are not for you: a report for outsiders covers all"
+            ).format(shut=shut, count=len(rows)),
+            _("an auditor makes it; without --outsider you get a report of what is for you"),
+            reason="not-auditor",
         )
 
 
@@ -157,7 +184,8 @@ def _period(since: str | None, until: str | None, now: int, *, days: bool) -> Pe
     """The period that is meant.
 
     Raises:
-        UsageError: It is none; or whole days are asked for and not both of its ends are days.
+        UsageError: It is none; or whole days are asked for, and not both of its ends are days, or
+            too few of them are over.
     """
     from vault.audit.figures import Period
 
@@ -170,6 +198,13 @@ def _period(since: str | None, until: str | None, now: int, *, days: bool) -> Pe
     first, last = ends
     if first is not None and last is not None and first >= last:
         raise UsageError(_("the period ends before it begins"))
+    if days and first is not None and last is not None and min(last, now) - first < LEAST * _DAY:
+        raise UsageError(
+            _("a report for outsiders covers at least {count} days that are over").format(
+                count=LEAST
+            ),
+            _("choose an earlier --since, or a later --until"),
+        )
     return Period(first, last)
 
 
@@ -191,7 +226,8 @@ def _verification(session: Session, audit: Audit) -> Verification:
         reasons=(*wrong, *left),
         size=access.size,
         root=access.root,
-        keys=tuple(f"{key.name}+{key.key_id.hex()}" for key in keys),
+        origin=session.authority.origin(ACCESS),
+        keys=tuple(key.encode() for key in keys),
         opened=access.opened,
         steps=tuple((step.result, step.about) for step in audit.steps),
         notices=tuple(
@@ -202,7 +238,7 @@ def _verification(session: Session, audit: Audit) -> Verification:
 
 
 def _facts(
-    session: Session, verification: Verification, rows: list[Access], counted: Figures
+    session: Session, verification: Verification, rows: list[Access], counted: Figures, now: int
 ) -> Facts:
     """All that the page shows."""
     from vault.gate import LEVEL
@@ -210,16 +246,15 @@ def _facts(
 
     inside = set(counted.entries)
     levels = [row.level for row in rows if row.index in inside]
-    people = _people(session)
     return Facts(
         verification=verification,
         level=min(levels, default=LEVEL),
         figures=counted,
         rows=rows,
-        people=people,
+        people=_people(session),
         refs={case.id: case.ref for case in session.authority.cases.values() if case.ref},
-        made=session.now(),
-        made_by=people[session.member.id],
+        made=now,
+        made_by=session.member.id,
     )
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vault.report.markup import Child, Html, name_of, tag
+from vault.report.markup import Child, Html, name_of, tag, together
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 960, 230, 44, 14, 10, 30
 _LABELS = 13
 WIDE = 12
 """How many columns a grid has at most where it could as well lie on its side."""
+PAPER = 8
+"""How many columns of a matrix a printed page has room for."""
 _SHADES = 5
 PARTS = (("released", "Released"), ("other", "Other acts"), ("refused", "Refused"))
 
@@ -27,16 +29,33 @@ class Shown:
         weight: At least 0.
         text: What stands there.
         filter: Which entries it counts, for the script; empty if it leads nowhere.
+        label: What it counts, said as a whole where nobody sees what stands around it.
     """
 
     weight: int
     text: str
     filter: str = ""
+    label: str = ""
 
 
-def exact(count: int, filter_: str = "") -> Shown:
-    """A number as it is."""
-    return Shown(count, f"{count:,}", filter_ if count else "")
+def exact(count: int, filter_: str = "", of: str = "", unit: str = "entry") -> Shown:
+    """A number as it is.
+
+    Args:
+        count: The number.
+        filter_: Which entries it counts.
+        of: What these have in common.
+        unit: What it counts, if it is one.
+    """
+    label = f"{many(count, unit)}, {of}" if of else many(count, unit)
+    return Shown(count, f"{count:,}", filter_ if count else "", label if filter_ and count else "")
+
+
+def many(count: int, unit: str) -> str:
+    """A number and what it counts, which is more than one if it is."""
+    if count != 1:
+        unit = "entries" if unit == "entry" else f"{unit}s"
+    return f"{count:,} {unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +196,28 @@ def grid(
     )
 
 
+def matrix(
+    caption: str,
+    corner: str,
+    columns: Sequence[Child],
+    rows: Sequence[tuple[Child, Sequence[Shown]]],
+) -> Html:
+    """A grid that may have more columns than paper has room for: there it is printed in parts."""
+    whole = grid(caption, corner, columns, rows, class_="matrix")
+    if len(columns) <= PAPER:
+        return whole
+    parts = []
+    for at in range(0, len(columns), PAPER):
+        end = min(at + PAPER, len(columns))
+        lines = [
+            (head, [Shown(cell.weight, cell.text) for cell in cells[at:end]])
+            for head, cells in rows
+        ]
+        said = f"{caption} Columns {at + 1} to {end} of {len(columns)}."
+        parts.append(grid(said, corner, columns[at:end], lines, class_="part"))
+    return together(tag("div", whole, class_="screen"), tag("div", parts, class_="paper"))
+
+
 def table(
     caption: str, heads: Sequence[str], rows: Sequence[Sequence[Child]], class_: str = ""
 ) -> Html:
@@ -192,12 +233,23 @@ def table(
 
 def number(shown: Shown, class_: str = "") -> Html:
     """A cell with a number."""
-    return tag("td", shown.text, class_=f"n {class_}".strip(), data_f=shown.filter or None)
+    return tag(
+        "td",
+        shown.text,
+        class_=f"n {class_}".strip(),
+        data_f=shown.filter or None,
+        data_l=shown.label or None,
+    )
 
 
-def person(name: str, note: str = "") -> Html:
+def named(name: str, mark: str = "") -> Html:
+    """A name, and the letters that tell it from another one which looks the same."""
+    return together(name_of(name), (" ", tag("code", mark, class_="mark")) if mark else None)
+
+
+def person(name: Html, note: str = "") -> Html:
     """A name, and in brackets what else is to be said."""
-    return tag("span", name_of(name), f" ({note})" if note else None, class_="person")
+    return tag("span", name, f" ({note})" if note else None, class_="person")
 
 
 def scroll(inside: Html, label: str, class_: str = "") -> Html:
@@ -209,7 +261,7 @@ def scroll(inside: Html, label: str, class_: str = "") -> Html:
 def _shaded(cell: Shown, most: int) -> Html:
     shade = -(-_SHADES * cell.weight // most) if most else 0
     words = "n s0 none" if not cell.weight else f"n s{shade}"
-    return tag("td", cell.text, class_=words, data_f=cell.filter or None)
+    return tag("td", cell.text, class_=words, data_f=cell.filter or None, data_l=cell.label or None)
 
 
 def _words(bar: Bar) -> str:

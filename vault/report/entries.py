@@ -13,8 +13,9 @@ from typing import Any
 from vault.audit.access import Access
 from vault.audit.figures import count_of
 from vault.audit.unusual import LAST
+from vault.report.charts import named
 from vault.report.facts import Facts
-from vault.report.markup import Html, name_of, tag
+from vault.report.markup import Html, tag
 
 STATIC = 1000
 """How many entries the page has without its script."""
@@ -79,14 +80,15 @@ class Entries:
         """The newest rows as they stand in the page."""
         local = len(self.columns) > len(COLUMNS)
         for row in self.rows[:STATIC]:
-            names = [self.facts.refs.get(row.case or "", row.case or "")]
+            case = row.case and named(self.facts.case(row.case), self.facts.case_mark(row.case))
+            who = self.facts.person(row.actor).name
             cells = [
                 tag("th", str(row.index), scope="row", class_="n"),
                 tag("td", _moment(row.time), class_="t"),
                 tag("td", _moment(row.time, self._offset(row)), class_="t") if local else None,
-                tag("td", name_of(self.facts.person(row.actor).name)),
+                tag("td", named(who, self.facts.person_mark(row.actor))),
                 tag("td", _act(row)),
-                tag("td", (name_of(name) for name in names if name)),
+                tag("td", case),
                 tag("td", _records(row)),
                 tag("td", row.purpose),
                 tag("td", _outcome(row), class_=_class(row)),
@@ -123,12 +125,15 @@ class Entries:
             ]
             for row in self.rows
         ]
-        people = [self.facts.person(member).name for member in self.members]
+        facts = self.facts
+        people = [(facts.person(one).name, facts.person_mark(one)) for one in self.members]
+        cases = [(facts.case(case) if case else "", facts.case_mark(case)) for case in self.cases]
         return {
             "columns": [code for code, _name in self.columns],
             "people": people,
-            "cases": [self.facts.refs.get(case or "", case or "") for case in self.cases],
-            "marks": [MARKS[rule.code] for rule in self.facts.figures.rules],
+            "cases": cases,
+            "marks": [MARKS[rule.code] for rule in facts.figures.rules],
+            "rules": [rule.title for rule in facts.figures.rules],
             **{kind: list(found) for kind, found in texts.items()},
             "rows": rows,
         }

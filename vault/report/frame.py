@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 
 from vault.audit.figures import DAY, MONTH, WEEK, Figures, Step
-from vault.audit.unusual import LAST
+from vault.audit.unusual import LAST, Thresholds
 from vault.report import facts
 from vault.report.charts import Shown
 from vault.report.facts import Verification
-from vault.report.markup import Child, Html, tag
+from vault.report.markup import Child, Html, tag, together
 
 RULE_HEADS = ("Rule", "What it finds", "Found")
+REASONS = 10
+"""How many reasons of a verdict are seen at once."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 STATES = {
     facts.VALID: ("✓", "Valid", "Everything that was checked is as an honest gate makes it."),
@@ -81,13 +83,24 @@ def footer() -> Html:
 
 
 def state(verification: Verification, reasons: Sequence[str]) -> Html:
-    """What verifying gave, as a sign and in words."""
+    """What verifying gave, as a sign and in words; of many reasons the first ones at once."""
     sign, word, sentence = STATES[verification.state]
+    first, rest = reasons[:REASONS], reasons[REASONS:]
     return tag(
         "div",
         tag("p", tag("span", sign, aria_hidden="true"), " ", tag("strong", word), class_="state"),
         tag("p", sentence),
-        tag("ul", (tag("li", reason) for reason in reasons)) if reasons else None,
+        tag("ul", (tag("li", reason) for reason in first)) if first else None,
+        together(
+            tag("p", f"These are the first {len(first)} of {len(reasons):,}.", class_="first"),
+            tag(
+                "details",
+                tag("summary", f"The other {len(rest):,}"),
+                tag("ul", (tag("li", reason) for reason in rest)),
+            ),
+        )
+        if rest
+        else None,
         class_=f"verdict {verification.state}",
     )
 
@@ -95,7 +108,11 @@ def state(verification: Verification, reasons: Sequence[str]) -> Html:
 def glance(pairs: Sequence[tuple[str, Shown]]) -> Html:
     """A few numbers, large."""
     items = (
-        tag("div", tag("dt", word), tag("dd", shown.text, data_f=shown.filter or None))
+        tag(
+            "div",
+            tag("dt", word),
+            tag("dd", shown.text, data_f=shown.filter or None, data_l=shown.label or None),
+        )
         for word, shown in pairs
     )
     return tag("dl", items, class_="glance")
@@ -109,15 +126,25 @@ def reading(figures: Figures, sentences: Sequence[str]) -> Html:
 
 
 def period(figures: Figures) -> str:
-    """The period in words; without ends that were given it is that of the entries."""
-    since, until = figures.period.since, figures.period.until
+    """The period in words: as it was asked for, else from the first entry to when it was counted.
+
+    An end that was asked for may be still to come; then it says so.
+    """
+    since, until, now = figures.period.since, figures.period.until, figures.now
     first = since if since is not None else figures.first
-    if first is None:
-        return "No entries"
     # The end is not in the period: its last day is the day before.
-    last = until - 1 if until is not None else max(figures.last or first, first)
+    last = until - 1 if until is not None else now if now is not None else figures.last
+    if first is None:
+        return "No entries" if last is None else f"No entries up to {day_of(date_of(last))}"
+    last = first if last is None else max(first, last)
+    if until is None:
+        # The gate's clock may have been ahead.
+        last = max(last, figures.last or last)
     ends = dict.fromkeys((day_of(date_of(first)), day_of(date_of(last))))
-    return " – ".join(ends)
+    said = " – ".join(ends)
+    if until is not None and now is not None and now < until - 1:
+        said += f" (made on {day_of(date_of(now))}, before its end)"
+    return said if figures.entries else f"{said}: no entries"
 
 
 def date_of(time: int) -> datetime:
@@ -136,11 +163,32 @@ def moment_of(time: int) -> str:
     return f"{day_of(at)}, {at:%H:%M} UTC"
 
 
-def step_words(step: Step, unit: str) -> tuple[str, str]:
-    """The label of a step of the chart, and the short one."""
+def zoned(limits: Thresholds, time: int) -> str:
+    """A time to the minute in the zone of the report, and in UTC if that is another."""
+    local, at = limits.local(time), date_of(time)
+    if limits.zone_name == "UTC":
+        return moment_of(time)
+    utc = f"{at:%H:%M}" if at.date() == local.date() else f"{day_of(at)}, {at:%H:%M}"
+    return f"{day_of(local)}, {local:%H:%M} {limits.zone_name} ({utc} UTC)"
+
+
+def step_words(step: Step, unit: str, *, years: bool = False) -> tuple[str, str]:
+    """The label of a step of the chart, and the short one.
+
+    Args:
+        step: The step.
+        unit: How long it is.
+        years: Whether the chart is longer than a year, so that a day alone is not clear.
+    """
     begins = step.begins
     if unit == MONTH:
-        return begins.strftime("%B %Y"), begins.strftime("%b %y")
+        return begins.strftime("%B %Y"), begins.strftime("%b %Y")
     if unit in {DAY, WEEK}:
-        return day_of(begins), f"{begins.day} {begins:%b}"
+        short = f"{begins.day} {begins:%b}"
+        return day_of(begins), f"{short} {begins.year}" if years else short
     return str(begins.year), str(begins.year)
+
+
+def longer_than_a_year(steps: Sequence[Step]) -> bool:
+    """Whether a chart goes over the same day of a year twice."""
+    return bool(steps) and (steps[-1].begins - steps[0].begins).days >= 365

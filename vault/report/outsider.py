@@ -1,12 +1,18 @@
 """The page for outsiders: what a funder or a board may know of how a vault was used.
 
 It holds no id, no name, no reference, no root, and no time finer than a day. Members and cases have
-letters and numbers drawn anew for each page: nobody can derive who is who, not even by laying two
-pages beside each other. Counts are blurred, because a board knows its people: one that is small
-would be one person's one act. Counts of up to four are not told apart, larger ones are rounded to
-fives, each by itself, so that no sum gives away what a cell hides. A role is named only if more
-than one of the members shown has it. There is no table of entries, no script, and nothing behind
-the page: what is not to be seen is not in the file.
+letters and numbers drawn anew for each page. That does not keep two pages apart: who lays them
+beside each other can tell rows by their figures, and by how two periods differ. So a row of the
+matrix says little: its cells are bands, only who was given records often has a row, the others are
+one row together, and nobody is told how many they are. Where there are few members or few entries
+there is no matrix and no chart over time at all.
+
+Counts are blurred, because a board knows its people: one that is small would be one person's one
+act. Counts of up to four are not told apart, larger ones are rounded to fives, each by itself, so
+that no sum gives away what a cell hides; how many members and cases there are is a band. A role is
+named only if more than one of the members shown has it, a purpose or a reason only if more than one
+member gave or met it. There is no table of entries, no script, and nothing behind the page: what is
+not to be seen is not in the file.
 """
 
 from __future__ import annotations
@@ -17,8 +23,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from vault.audit.figures import MONTH, WEEK, Step, begin
+from vault.audit.unusual import given
 from vault.report import charts
-from vault.report.charts import Bar, Shown, grid, number, scroll, table
+from vault.report.charts import Bar, Shown, grid, matrix, number, scroll, table
 from vault.report.facts import INVALID, Facts
 from vault.report.frame import (
     LEVELS,
@@ -29,6 +36,7 @@ from vault.report.frame import (
     day_of,
     footer,
     glance,
+    longer_than_a_year,
     masthead,
     period,
     reading,
@@ -42,17 +50,33 @@ from vault.report.markup import Child, Html, document, tag, together
 FEW = 5
 """Counts below it are not told apart; larger ones are rounded to multiples of it."""
 
+BUSY = 20
+"""From how many releases on a member or a case has a row or a column of its own."""
+MEMBERS, ENTRIES = 5, 50
+"""With fewer of either, figures that say who or when are left out."""
+_OTHERS = "other or rare"
+_BANDS = ((1, "0"), (20, "1–19"), (100, "20–99"))
+_SIZES = ((1, "0"), (5, "under 5"), (10, "5–9"), (20, "10–19"), (50, "20–49"))
+_TELLING = frozenset(("auditor", "recovery"))
+"""Reasons of refusals that say which role the member had."""
+
 ROLES = ("advocate", "attorney", "auditor", "steward")
 """Of several roles the first one here is named."""
 
 _READING = (
     (
         f"Counts of 1 to {FEW - 1} are shown as “under {FEW}”, larger ones are rounded to the "
-        f"nearest {FEW}. Each is rounded by itself, so sums differ a little."
+        f"nearest {FEW}. Each is rounded by itself, so sums differ a little. What only one member "
+        f"gave as a purpose, or met as a refusal, is counted as “{_OTHERS}”."
     ),
     (
-        "Members and cases have letters and numbers that were drawn for this page alone. A role "
-        "that only one of them has is not named."
+        "Members and cases have letters and numbers that were drawn for this page alone; who has "
+        f"fewer than {BUSY} releases is among “All others”, of whom there may be none. A role "
+        "that only one of those shown has is not named."
+    ),
+    (
+        "Whoever has pages of several periods, or knows the people, may still tell some of them by "
+        "how much they do: share this page with those whom it is for alone."
     ),
     (
         "Released: evidence was opened for a stated purpose. Other acts: deposits, requests that "
@@ -73,6 +97,19 @@ def blurred(count: int) -> Shown:
         return Shown(FEW // 2, f"under {FEW}")
     rounded = (count + FEW // 2) // FEW * FEW
     return Shown(rounded, f"{rounded:,}")
+
+
+def band(count: int) -> Shown:
+    """A count of a member or a case as an outsider sees it."""
+    for weight, (end, said) in enumerate(_BANDS):
+        if count < end:
+            return Shown(weight, said)
+    return Shown(len(_BANDS), "100 or more")
+
+
+def size(count: int) -> Shown:
+    """How many members or cases there are, as an outsider sees it."""
+    return Shown(0, next((said for end, said in _SIZES if count < end), "50 or more"))
 
 
 def outsider(facts: Facts, draw: random.Random | None = None) -> bytes:
@@ -110,11 +147,16 @@ def outsider(facts: Facts, draw: random.Random | None = None) -> bytes:
 
 
 class _Pseudonyms:
-    """Letters for members and numbers for cases, in an order that was drawn."""
+    """Letters for members and numbers for cases, drawn by lot, for busy ones alone."""
 
     def __init__(self, facts: Facts, draw: random.Random) -> None:
-        self.members = list(facts.figures.members)
-        self.cases = [case for case in facts.figures.cases if case is not None]
+        given: Counter[str] = Counter()
+        for (member, case), cell in facts.figures.cells.items():
+            if case is not None:
+                given[member] += cell.tally.released
+                given[case] += cell.tally.released
+        self.members = [one for one in facts.figures.members if given[one] >= BUSY]
+        self.cases = [one for one in facts.figures.cases if one is not None and given[one] >= BUSY]
         draw.shuffle(self.members)
         draw.shuffle(self.cases)
         roles = {member: _role(facts.person(member).roles) for member in self.members}
@@ -145,18 +187,17 @@ def _verification(facts: Facts) -> Html:
     count = len(found.reasons)
     kind = "problems" if found.state == INVALID else "reasons"
     hidden = [f"The full report names the {kind}."] if count else []
-    since, until = facts.figures.period.since, facts.figures.period.until
-    first = since if since is not None else facts.figures.first
-    last = until - 1 if until is not None else facts.figures.last
-    ends = [day_of(date_of(time)) for time in (first, last) if time is not None]
-    rows = [
+    rows: list[tuple[str, Child]] = [
         ("Level", together(tag("strong", str(facts.level)), ". ", LEVELS.get(facts.level, ""))),
-        ("Period", " to ".join(ends) + ", both days included" if ends else "no entries"),
+        ("Period", f"{period(facts.figures)}; both days are included"),
         (
             "Checkpoint",
             "It stands in the full report alone: here it would tie this page to the vault's files.",
         ),
     ]
+    if facts.figures.sealed:
+        said = "Not all entries of the log could be opened. Those are in no figure of this page."
+        rows.insert(0, ("Not whole", tag("strong", said)))
     return together(
         state(found, hidden),
         tag(
@@ -178,9 +219,21 @@ def _numbers(facts: Facts) -> list[tuple[str, Shown]]:
         ("Records released", blurred(figures.records)),
         ("Refusals", blurred(figures.tally.refused)),
         ("Outside usual hours", blurred(late)),
-        ("Members", Shown(0, str(len(figures.members)))),
-        ("Cases", Shown(0, str(sum(case is not None for case in figures.cases)))),
+        ("Members", size(len(figures.members))),
+        ("Cases", size(sum(case is not None for case in figures.cases))),
     ]
+
+
+def _few(facts: Facts) -> Html | None:
+    """Why what would say who or when is left out; None if it is not."""
+    figures = facts.figures
+    if len(figures.members) >= MEMBERS and len(figures.entries) >= ENTRIES:
+        return None
+    return tag(
+        "p",
+        f"Left out: with fewer than {MEMBERS} members or {ENTRIES} entries in the period it would "
+        "show what single people did.",
+    )
 
 
 def _unusual(facts: Facts) -> Html:
@@ -199,13 +252,14 @@ def _unusual(facts: Facts) -> Html:
 
 
 def _activity(facts: Facts) -> Html:
+    few = _few(facts)
+    if few is not None:
+        return few
     steps, unit = _coarse(facts)
-    if not steps:
-        return tag("p", "There are no entries.")
-    shown = []
+    years, shown = longer_than_a_year(steps), []
     for step in steps:
         found = step.tally
-        label, short = step_words(step, unit)
+        label, short = step_words(step, unit, years=years)
         parts = (
             blurred(found.released),
             blurred(found.done + found.pending),
@@ -241,46 +295,60 @@ def _weekdays(facts: Facts) -> Html:
 
 
 def _matrix(facts: Facts, names: _Pseudonyms) -> Html:
-    cells = facts.figures.cells
-    if not names.cases or not names.members:
-        return tag("p", "There are no entries that concern a case.")
-
-    def cell(member: str, case: str) -> Shown:
-        found = cells.get((member, case))
-        return blurred(found.tally.released if found else 0)
-
+    few = _few(facts)
+    if few is not None:
+        return few
+    rows, columns = dict.fromkeys(names.members), dict.fromkeys(names.cases)
+    counts: Counter[tuple[str | None, str | None]] = Counter()
+    for (member, case), found in facts.figures.cells.items():
+        if case is not None:
+            place = member if member in rows else None, case if case in columns else None
+            counts[place] += found.tally.released
+    members: list[tuple[str, str | None]] = [
+        *zip(names.names, names.members, strict=True), ("All others", None)
+    ]  # fmt: skip
+    cases: list[tuple[str, str | None]] = [
+        *zip(names.titles, names.cases, strict=True), ("All others", None)
+    ]  # fmt: skip
     caption = "How often records of a case were released to a member."
-    rows: list[tuple[Child, list[Shown]]]
-    if len(names.cases) <= charts.WIDE:
-        rows = [
-            (name, [cell(member, case) for case in names.cases])
-            for name, member in zip(names.names, names.members, strict=True)
-        ]
-        return grid(caption, "Member", names.titles, rows, class_="matrix")
-    rows = [
-        (title, [cell(member, case) for member in names.members])
-        for title, case in zip(names.titles, names.cases, strict=True)
-    ]
-    return grid(caption, "Case", names.names, rows, class_="matrix")
+    shown: list[tuple[Child, list[Shown]]]
+    if len(cases) <= charts.WIDE:
+        shown = [(name, [band(counts[one, two]) for _title, two in cases]) for name, one in members]
+        return matrix(caption, "Member", [title for title, _case in cases], shown)
+    shown = [(title, [band(counts[one, two]) for _name, one in members]) for title, two in cases]
+    return matrix(caption, "Case", [name for name, _member in members], shown)
 
 
 def _reasons(facts: Facts) -> Html:
-    figures = facts.figures
-    asked = [
-        (tag("th", code, scope="row"), number(blurred(count)))
-        for code, count in sorted(figures.purposes.items())
-    ]
-    refused = [
-        (tag("th", code or "none", scope="row"), number(blurred(count)))
-        for code, count in sorted(figures.reasons.items())
-    ]
+    asked: dict[str, Counter[str]] = {}
+    refused: dict[str, Counter[str]] = {}
+    counted = set(facts.figures.entries)
+    for row in facts.rows:
+        if row.index not in counted:
+            continue
+        if given(row):
+            asked.setdefault(row.purpose or "", Counter())[row.actor] += 1
+        elif row.outcome == "refused":
+            refused.setdefault(row.refusal or "", Counter())[row.actor] += 1
     return tag(
         "div",
-        table("Refusals by the gate's reason", ("Reason", "Entries"), refused)
+        table("Refusals by the gate's reason", ("Reason", "Entries"), _folded(refused))
         if refused
         else tag("p", "Nothing was refused."),
-        table("Releases by purpose", ("Purpose", "Entries"), asked)
+        table("Releases by purpose", ("Purpose", "Entries"), _folded(asked))
         if asked
         else tag("p", "Nothing was released."),
         class_="beside",
     )
+
+
+def _folded(found: dict[str, Counter[str]]) -> list[tuple[Html, Html]]:
+    """Rows for codes that more than one member had, and the rest together, at the end."""
+    known = {
+        code: those.total()
+        for code, those in sorted(found.items())
+        if len(those) > 1 and code not in _TELLING | {""}
+    }
+    rest = sum(those.total() for code, those in found.items() if code not in known)
+    counts = [*known.items(), *([(_OTHERS, rest)] if rest else [])]
+    return [(tag("th", code, scope="row"), number(blurred(count))) for code, count in counts]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
+
 from vault.audit.figures import Figures
-from vault.audit.unusual import Rule, Unusual
-from vault.report.charts import Shown, exact, number, person, scroll, table
-from vault.report.entries import STATIC, Entries, entries_filter
+from vault.audit.unusual import AFTER_HOURS, GAP, Rule, Unusual
+from vault.report.charts import Shown, exact, many, named, number, person, scroll, table
+from vault.report.entries import MARKS, STATIC, Entries, entries_filter
 from vault.report.facts import Facts
 from vault.report.frame import (
     LEVELS,
@@ -20,17 +23,19 @@ from vault.report.frame import (
     section,
     source,
     state,
+    zoned,
 )
-from vault.report.markup import Child, Html, data, document, name_of, tag, together
+from vault.report.markup import Child, Html, data, document, escape, tag, together
 from vault.report.views import activity, hours, lists, matrix, reasons
 
 _LISTED = 8
+_LINE = 160
 
 
 def page(facts: Facts) -> bytes:
     """The whole report, in UTF-8."""
     entries = Entries(facts)
-    figures = facts.figures
+    figures, maker = facts.figures, facts.person(facts.made_by)
     sections = [
         ("verification", "Verification", _verification(facts)),
         ("figures", "At a glance", glance(_numbers(figures))),
@@ -55,7 +60,7 @@ def page(facts: Facts) -> bytes:
                 "Made on ",
                 moment_of(facts.made),
                 " by ",
-                person(facts.made_by.name, ", ".join(facts.made_by.roles)),
+                person(named(maker.name, facts.person_mark(facts.made_by)), ", ".join(maker.roles)),
             ),
         ),
         contents([(key, title) for key, title, _body in sections]),
@@ -81,8 +86,9 @@ _READING = (
         "of the entries. Rules look at the whole log, also where this report shows a part of it."
     ),
     (
-        "To compare the checkpoint, ask a member who has seen this vault elsewhere for the same "
-        "size: the root must be the same, character for character."
+        "To compare the checkpoint, ask a member who has seen this vault elsewhere to run "
+        "evault log checkpoint with the size that stands here: the three lines must be the same, "
+        "character for character."
     ),
 )
 
@@ -92,7 +98,6 @@ _READING = (
 
 def _verification(facts: Facts) -> Html:
     found, figures = facts.verification, facts.figures
-    root = " ".join(found.root[at : at + 8] for at in range(0, len(found.root), 8))
     since, until = figures.period.since, figures.period.until
     rows: list[tuple[str, Child]] = [
         (
@@ -108,18 +113,14 @@ def _verification(facts: Facts) -> Html:
         (
             "Period",
             f"from {moment_of(since) if since is not None else 'the beginning of the log'} "
-            + (f"up to, not including, {moment_of(until)}" if until is not None else "to its end"),
-        ),
-        (
-            "Checkpoint",
-            together(
-                "size ",
-                tag("strong", f"{found.size:,}"),
-                ", root ",
-                tag("code", root, class_="root"),
+            + (
+                f"up to, not including, {moment_of(until)}"
+                if until is not None
+                else f"to {moment_of(facts.made)}, when this was made"
             ),
         ),
-        ("Gate's keys", together(tag("code", key, class_="key") for key in found.keys)),
+        ("Checkpoint", _checkpoint(facts)),
+        ("Gate's keys", _keys(found.keys)),
     ]
     if found.notices:
         rows.append(("To look at", tag("ul", (tag("li", one) for one in found.notices))))
@@ -136,14 +137,54 @@ def _verification(facts: Facts) -> Html:
     )
 
 
+def _checkpoint(facts: Facts) -> Html:
+    """The three lines that `evault log checkpoint` prints, and the root in hex."""
+    found = facts.verification
+    root = base64.b64encode(bytes.fromhex(found.root)).decode()
+    # Groups are set apart by the style alone: what is copied is the root as it is.
+    groups = (found.root[at : at + 8] for at in range(0, len(found.root), 8))
+    return together(
+        tag(
+            "pre",
+            Html("\n".join(map(escape, (found.origin, str(found.size), root)))),
+            id="checkpoint",
+        ),
+        tag(
+            "p",
+            "The root in hex: ",
+            tag("code", (tag("span", one) for one in groups), class_="root"),
+        ),
+        tag(
+            "p",
+            "Anybody who has this vault gets the same three lines from ",
+            tag("code", f"evault log checkpoint --size {found.size}"),
+            ".",
+        ),
+    )
+
+
+def _keys(keys: Sequence[str]) -> Html:
+    """The gate's keys: whole if they fit on a line or two, else folded."""
+    return together(
+        tag("code", key, class_="key")
+        if len(key) <= _LINE
+        else tag(
+            "details",
+            tag("summary", "…".join((key[: _LINE // 2], key[-8:])), class_="key"),
+            tag("code", key, class_="key"),
+        )
+        for key in keys
+    )
+
+
 def _numbers(figures: Figures) -> list[tuple[str, Shown]]:
     found = figures.tally
     return [
         ("Entries", exact(found.total, "all")),
-        ("Releases", exact(found.released, "o=released")),
+        ("Releases", exact(found.released, "o=released", unit="release")),
         ("Records released", exact(figures.records)),
-        ("Refusals", exact(found.refused, "o=refused")),
-        ("Not valid", exact(len(figures.invalid), "o=invalid")),
+        ("Refusals", exact(found.refused, "o=refused", unit="refusal")),
+        ("Not valid", exact(len(figures.invalid), "o=invalid", "not valid")),
         ("Members", exact(len(figures.members))),
         ("Cases", exact(sum(case is not None for case in figures.cases))),
     ]
@@ -153,27 +194,38 @@ def _unusual(facts: Facts) -> Html:
     rules = facts.figures.rules
     rows = [
         (
-            tag("th", rule.title, scope="row"),
+            tag("th", rule.title, tag("span", MARKS[rule.code], class_="mark"), scope="row"),
             tag("td", rule.sentence),
-            number(exact(len(rule.found), f"u={at}")),
+            number(_found(facts, at, rule)),
         )
         for at, rule in enumerate(rules)
     ]
     summary = table("The rules, and how often each found something", RULE_HEADS, rows, "rules")
     return together(
-        tag("p", "A rule says when to ask somebody, not who did wrong.", class_="lead"),
+        tag(
+            "p",
+            "A rule says when to ask somebody, not who did wrong. Below its name stands the mark "
+            "that its entries have in the table of entries.",
+            class_="lead",
+        ),
         scroll(summary, "The rules"),
         (_findings(facts, at, rule) for at, rule in enumerate(rules) if rule.found),
     )
 
 
+def _found(facts: Facts, at: int, rule: Rule) -> Shown:
+    """How often a rule found something, and how many entries that is: as many as it leads to."""
+    if not rule.found:
+        return Shown(0, "0")
+    inside = len(rule.entries.intersection(facts.figures.entries))
+    said = f"{many(len(rule.found), 'finding')} ({many(inside, 'entry')})"
+    return Shown(len(rule.found), said, f"u={at}" if inside else "", f"{said}, {rule.title}")
+
+
 def _findings(facts: Facts, at: int, rule: Rule) -> Html:
-    when = {row.index: row.time for row in facts.rows}
     more = len(rule.found) - _LISTED
-    items = [
-        tag("li", _finding(facts, rule, found, when[found.entries[0]]))
-        for found in rule.found[-_LISTED:][::-1]
-    ]
+    found = sorted(rule.found, key=lambda one: (one.ends, one.entries), reverse=True)
+    items = [tag("li", _finding(facts, rule, one)) for one in found[:_LISTED]]
     left = (
         tag("p", f"And {more:,} earlier, marked in the table of entries.", data_more=f"u={at}")
         if more > 0
@@ -188,25 +240,45 @@ def _findings(facts: Facts, at: int, rule: Rule) -> Html:
     )
 
 
-def _finding(facts: Facts, rule: Rule, found: Unusual, time: int) -> Html:
-    many = len(found.entries) > 1
-    words = f"entries {_span(found.entries)}" if many else f"entry {found.entries[0]}"
-    parts: list[Child] = [tag("span", moment_of(time), class_="t")]
+def _finding(facts: Facts, rule: Rule, found: Unusual) -> Html:
+    parts: list[Child] = [tag("span", _when(facts, rule, found), class_="t")]
     if found.member:
         who = facts.person(found.member)
-        parts.append(person(who.name, who.standing))
+        name = named(who.name, facts.person_mark(found.member))
+        parts.append(person(name, who.standing))
     if found.case is not None:
-        parts.append(together("case ", name_of(facts.case(found.case))))
+        parts.append(together("case ", named(facts.case(found.case), facts.case_mark(found.case))))
     if rule.unit:
-        parts.append(f"{found.count:,} {rule.unit}")
-    parts.append(tag("span", words, data_f=entries_filter(found.entries)))
+        parts.append(many(found.count, rule.unit))
+    shown = set(facts.figures.entries)
+    inside = tuple(index for index in found.entries if index in shown)
+    # What lies outside the period is not in the table: the words lead to what is.
+    words = _span(inside) if inside else f"{_span(found.entries)}, outside the period"
+    if inside and len(inside) < len(found.entries):
+        words += f", of {len(found.entries)}; the others lie outside the period"
+    parts.append(tag("span", words, data_f=entries_filter(inside) if inside else None))
     return together(part if at == 0 else (" · ", part) for at, part in enumerate(parts))
 
 
+def _when(facts: Facts, rule: Rule, found: Unusual) -> str:
+    """When it was: by its last entry; a gap from when to when."""
+    if rule.code == GAP:
+        # A gap that no second entry ends goes on until the report was made.
+        open_ = len(found.entries) == 1
+        ends = "when this was made" if open_ else moment_of(found.ends)
+        return f"{moment_of(found.begins)} to {ends}"
+    # A rule about the hour of the day says it as the rule means it.
+    if rule.code == AFTER_HOURS:
+        return zoned(facts.figures.thresholds, found.ends)
+    return moment_of(found.ends)
+
+
 def _span(entries: tuple[int, ...]) -> str:
+    if len(entries) == 1:
+        return f"entry {entries[0]}"
     if len(entries) == 2:
-        return f"{entries[0]} and {entries[1]}"
-    return f"{entries[0]} to {entries[-1]} ({len(entries)} of them)"
+        return f"entries {entries[0]} and {entries[1]}"
+    return f"entries {entries[0]} to {entries[-1]} ({len(entries)} of them)"
 
 
 def _entries(entries: Entries) -> Html:
@@ -229,7 +301,7 @@ def _entries(entries: Entries) -> Html:
         scroll(
             tag(
                 "table",
-                tag("caption", f"{count:,} entries, the newest first", id="shown"),
+                tag("caption", f"{many(count, 'entry')}, the newest first", id="shown"),
                 tag("thead", tag("tr", heads)),
                 tag("tbody", entries.body()),
                 class_="log",

@@ -14,7 +14,9 @@
   const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
   const rows = data.rows, words = new Intl.NumberFormat("en"), state = {
     filters: new Map(), search: "", column: data.columns[0], down: true, page: 0, size: 100, shown: rows,
+    print: false,
   };
+  const PRINTED = 20000;
 
   // What a cell says: the same words as in the page without this script.
   const moment = (time, ahead) =>
@@ -26,22 +28,38 @@
     const named = row[IDS].slice(0, 3).map((at) => data.ids[at].slice(0, 8)).join(", ");
     return words.format(row[COUNT]) + ": " + named + (row[IDS].length > 3 ? ", …" : "");
   };
+  // A name, and the letters that tell it from another one which looks the same.
+  const name = (pair) => pair.filter(Boolean).join(" ");
   const cells = {
     entry: (row) => String(row[INDEX]), time: (row) => moment(row[TIME], 0),
-    local: (row) => moment(row[TIME], row[AHEAD]), who: (row) => data.people[row[WHO]],
-    act: (row) => data.acts[row[ACT]][0], case: (row) => data.cases[row[CASE]], records,
+    local: (row) => moment(row[TIME], row[AHEAD]), who: (row) => name(data.people[row[WHO]]),
+    act: (row) => data.acts[row[ACT]][0], case: (row) => name(data.cases[row[CASE]]), records,
     purpose: (row) => data.purposes[row[PURPOSE]], outcome: (row) => data.outcomes[row[OUTCOME]][0],
     unusual: marks,
   };
   const keys = {
     entry: (row) => row[INDEX], time: (row) => row[TIME], local: (row) => row[TIME], records: (row) => row[COUNT],
   };
+  // What is searched: without marks on letters, whichever way they were typed. A day as the report
+  // writes it is one word, so that 3 March is not found in 13 March.
+  const MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december"];
+  const plain = (said) => said.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  const day = (time, ahead) => {
+    const at = new Date((time + ahead) * 1000);
+    return `@${at.getUTCDate()}.${MONTHS[at.getUTCMonth()]}.${at.getUTCFullYear()}`;
+  };
+  const asked = (said) => plain(said)
+    .replace(/(?<!\d)0?(\d{1,2}) ([a-z]+) (\d{4})/g, (all, at, month, year) => MONTHS.includes(month) ? `@${at}.${month}.${year}` : all)
+    .split(/\s+/).map((word) => word.replace(/[,;]$/, "")).filter(Boolean);
   const found = new Map();
   const text = (row) => {
     let said = found.get(row);
     if (said === undefined) {
       const named = row[IDS].map((at) => data.ids[at]);
-      said = data.columns.map((code) => cells[code](row)).concat(named).join("\n").toLowerCase();
+      const rules = data.rules.filter((_rule, at) => row[MARKS] >> at & 1);
+      said = plain(data.columns.map((code) => cells[code](row)).concat(named, rules, "utc").join("\n"));
+      said += "\n" + day(row[TIME], 0) + "\n" + day(row[TIME], row[AHEAD]);
       found.set(row, said);
     }
     return said;
@@ -59,8 +77,8 @@
     invalid: ["Not valid", (row) => outcome(row)[1] === "invalid"],
   };
   const filters = {
-    m: (value) => ["Member: " + data.people[value], (row) => row[WHO] === Number(value)],
-    c: (value) => ["Case: " + (data.cases[value] || "none"), (row) => row[CASE] === Number(value)],
+    m: (value) => ["Member: " + name(data.people[value]), (row) => row[WHO] === Number(value)],
+    c: (value) => ["Case: " + (name(data.cases[value]) || "none"), (row) => row[CASE] === Number(value)],
     o: (value) => kinds[value],
     p: (value) => ["Purpose: " + value, (row) => data.purposes[row[PURPOSE]] === value],
     r: (value) => ["Reason: " + value, (row) => outcome(row)[2] === "refused" && outcome(row)[3] === value],
@@ -69,9 +87,8 @@
     h: (value) => ["Hour: " + value.padStart(2, "0"), (row) => local(row).getUTCHours() === Number(value)],
     u: (value) => ["Unusual: " + data.marks[value], (row) => Boolean(row[MARKS] >> Number(value) & 1)],
     t: (value) => {
-      const [since, until] = value.split("-").map(Number);
-      const last = moment(until - 1, 0).slice(0, 10), first = moment(since, 0).slice(0, 10);
-      return [first === last ? first : first + " to " + last, (row) => row[TIME] >= since && row[TIME] < until];
+      const comma = value.indexOf(","), [since, until] = value.slice(0, comma).split("-").map(Number);
+      return [value.slice(comma + 1), (row) => row[TIME] >= since && row[TIME] < until];
     },
     e: (value) => {
       const wanted = new Set(value.split(",").map(Number));
@@ -97,29 +114,79 @@
   const place = make("span");
   pages.append(back, place, on, size);
 
+  // Cells of the table filter too: which filter each one sets.
+  const links = {
+    who: (row) => [["m", row[WHO]]],
+    case: (row) => [["c", row[CASE]]],
+    act: (row) => [["k", data.acts[row[ACT]][1]]],
+    purpose: (row) => [["p", data.purposes[row[PURPOSE]]]],
+    outcome: (row) => {
+      const [, kind, said, reason] = outcome(row);
+      if (kind === "invalid") return [["o", "invalid"]];
+      if (said === "refused") return [["o", "refused"], ["r", reason]];
+      return [["o", said === "released" ? "released" : "other"]];
+    },
+  };
+  const named = (pair) => {
+    const parts = [make("bdi", pair[0])];
+    if (pair[1]) parts.push(" ", make("code", pair[1], { className: "mark" }));
+    return parts;
+  };
+  const link = (parts, wanted) => {
+    if (state.print) return parts;
+    const button = make("button", "", { type: "button", tabIndex: -1 });
+    button.append(...parts);
+    button.addEventListener("click", () => apply(wanted));
+    return [button];
+  };
+  const fill = (cell, code, row) => {
+    const said = cells[code](row);
+    if (code === "unusual") {
+      data.marks.forEach((mark, at) => {
+        if (row[MARKS] >> at & 1) cell.append(...(cell.firstChild ? [", "] : []), ...link([mark], [["u", String(at)]]));
+      });
+    } else if (!links[code] || !said) {
+      cell.textContent = said;
+    } else {
+      const parts = code === "who" ? named(data.people[row[WHO]]) : code === "case" ? named(data.cases[row[CASE]]) : [said];
+      cell.append(...link(parts, links[code](row).map(([kind, value]) => [kind, String(value)])));
+    }
+  };
+
   const draw = () => {
-    const start = state.page * state.size, part = state.shown.slice(start, start + state.size);
+    const start = state.print ? 0 : state.page * state.size;
+    const part = state.shown.slice(start, start + (state.print ? PRINTED : state.size));
     const drawn = document.createDocumentFragment();
     for (const row of part) {
       const line = document.createElement("tr");
       for (const code of data.columns) {
-        const said = cells[code](row), cell = document.createElement(code === "entry" ? "th" : "td");
+        const cell = document.createElement(code === "entry" ? "th" : "td");
         if (code === "entry") { cell.scope = "row"; cell.className = "n"; }
         if (code === "time" || code === "local") cell.className = "t";
         if (code === "outcome") cell.className = outcome(row)[1];
-        if ((code === "who" || code === "case") && said) cell.append(make("bdi", said)); else cell.textContent = said;
+        fill(cell, code, row);
         line.append(cell);
       }
       drawn.append(line);
     }
+    if (!part.length) {
+      const line = make("tr"), cell = make("td", "No entry fits all of this. Remove a filter, or search for something else.");
+      cell.colSpan = data.columns.length;
+      line.append(cell);
+      drawn.append(line);
+    }
     body.replaceChildren(drawn);
-    const count = state.shown.length, last = Math.min(start + state.size, count);
+    enter(body);
+    const count = state.shown.length, last = start + part.length;
     const all = words.format(rows.length), many = rows.length === 1 ? " entry" : " entries";
     const shown = count === rows.length ? all + many : words.format(count) + " of " + all + many;
-    const range = count > state.size ? `${words.format(start + 1)} to ${words.format(last)} of ${words.format(count)}` : "";
+    const range = count > part.length ? `${words.format(start + 1)} to ${words.format(last)} of ${words.format(count)}` : "";
+    const head = [...table.tHead.rows[0].cells].find((one) => one.dataset.c === state.column).textContent;
+    const sorted = state.column !== data.columns[0] ? `sorted by ${head}, ${state.down ? "descending" : "ascending"}`
+      : state.down ? "the newest first" : "the oldest first";
     status.textContent = shown;
     caption.textContent = [shown, ...[...state.filters.values()].map((one) => one[0]),
-      state.search && "containing “" + state.search + "”", range && "shown here: " + range].filter(Boolean).join("; ");
+      state.search && "containing “" + state.search + "”", sorted, range && "shown here: " + range].filter(Boolean).join("; ");
     place.textContent = range;
     pages.hidden = count <= 100;
     back.disabled = state.page === 0;
@@ -136,8 +203,8 @@
   };
 
   const update = () => {
-    const tests = [...state.filters.values()].map((one) => one[1]), wanted = state.search.toLowerCase();
-    state.shown = rows.filter((row) => tests.every((test) => test(row)) && (!wanted || text(row).includes(wanted)));
+    const tests = [...state.filters.values()].map((one) => one[1]), wanted = asked(state.search);
+    state.shown = rows.filter((row) => tests.every((test) => test(row)) && (!wanted.length || wanted.every((word) => text(row).includes(word))));
     if (state.column !== data.columns[0] || !state.down) order();
     state.page = 0;
     draw();
@@ -155,57 +222,80 @@
     }));
   };
 
-  const apply = (said) => {
-    state.filters.clear();
-    state.search = search.value = "";
-    for (const one of said === "all" ? [] : said.split("&")) {
-      const at = one.indexOf("=");
-      state.filters.set(one.slice(0, at), filters[one.slice(0, at)](one.slice(at + 1)));
+  // A filter stands beside those of other kinds, and in the place of one of its own.
+  const apply = (wanted) => {
+    for (const [kind, value] of wanted) {
+      // A reason narrows refusals: with another outcome nothing would be left.
+      if (kind === "o") state.filters.delete("r");
+      state.filters.set(kind, filters[kind](value));
     }
     drawChips();
     update();
     heading.scrollIntoView();
     heading.focus({ preventScroll: true });
   };
+  const showAll = () => {
+    state.filters.clear();
+    state.search = search.value = "";
+    drawChips();
+    update();
+  };
+  const follow = (said) => {
+    if (said === "all") showAll();
+    apply(said === "all" ? [] : said.split("&").map((one) => {
+      const at = one.indexOf("=");
+      return [one.slice(0, at), one.slice(at + 1)];
+    }));
+  };
 
   // Whatever counts entries leads to them.
   for (const cell of document.querySelectorAll("[data-f], [data-more]")) {
     const said = cell.dataset.f || cell.dataset.more;
     if (cell instanceof SVGElement) {
-      cell.addEventListener("click", () => apply(said));
+      cell.addEventListener("click", () => follow(said));
       continue;
     }
     const button = make("button", "", { type: "button" });
     button.append(...cell.childNodes);
-    button.addEventListener("click", () => apply(said));
+    if (cell.dataset.l) button.setAttribute("aria-label", cell.dataset.l);
+    button.addEventListener("click", () => follow(said));
     cell.append(button);
   }
 
-  // One stop for Tab in each grid; the arrows move inside.
-  for (const grid of document.querySelectorAll("table[data-grid]")) {
-    const cell = (row, at) => grid.tBodies[0].rows[row]?.cells[at]?.querySelector("button");
-    const every = [...grid.tBodies[0].querySelectorAll("button")];
-    every.forEach((button, at) => { button.tabIndex = at ? -1 : 0; });
-    grid.addEventListener("keydown", (event) => {
-      const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-      const here = event.target.closest("td");
+  // One stop for Tab in each grid and in the table; the arrows move inside.
+  const enter = (inside) => inside.querySelectorAll("button").forEach((button, at) => { button.tabIndex = at ? -1 : 0; });
+  const next = (button, right, down) => {
+    const line = button.closest("tr");
+    if (right) {
+      const every = [...line.querySelectorAll("button")];
+      return every[every.indexOf(button) + right];
+    }
+    const at = button.closest("th, td").cellIndex;
+    for (let other = line; other;) {
+      other = down > 0 ? other.nextElementSibling : other.previousElementSibling;
+      const there = other?.cells[at]?.querySelector("button");
+      if (there) return there;
+    }
+    return undefined;
+  };
+  for (const grid of document.querySelectorAll("table[data-grid], #log")) {
+    enter(grid.tBodies[0]);
+    grid.tBodies[0].addEventListener("keydown", (event) => {
+      const step = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
+      const here = event.target.closest("button");
       if (!step || !here) return;
       event.preventDefault();
-      let row = here.parentNode.sectionRowIndex + step[0], at = here.cellIndex + step[1], next = null;
-      while (grid.tBodies[0].rows[row]?.cells[at] && !next) {
-        next = cell(row, at);
-        row += step[0];
-        at += step[1];
-      }
-      if (!next) return;
-      for (const button of every) button.tabIndex = -1;
-      next.tabIndex = 0;
-      next.focus();
+      const there = next(here, ...step);
+      if (!there) return;
+      for (const button of grid.tBodies[0].querySelectorAll("button[tabindex='0']")) button.tabIndex = -1;
+      there.tabIndex = 0;
+      there.focus();
     });
   }
 
   for (const head of table.tHead.rows[0].cells) {
     const button = make("button", "", { type: "button" });
+    head.dataset.n = head.textContent;
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
@@ -220,10 +310,13 @@
     });
   }
   search.addEventListener("input", () => { state.search = search.value.trim(); update(); });
-  clear.addEventListener("click", () => { state.filters.clear(); state.search = search.value = ""; drawChips(); update(); search.focus(); });
+  clear.addEventListener("click", () => { showAll(); search.focus(); });
   back.addEventListener("click", () => { state.page -= 1; draw(); });
   on.addEventListener("click", () => { state.page += 1; draw(); });
   size.addEventListener("change", () => { state.size = Number(size.value); state.page = 0; draw(); });
+  // Paper has no pages to turn: all that was filtered is printed, and then it is as it was.
+  window.addEventListener("beforeprint", () => { state.print = true; draw(); });
+  window.addEventListener("afterprint", () => { state.print = false; draw(); });
   tools.hidden = false;
   update();
 })();

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 from vault.audit.figures import DAY, MONTH, WEEK, Figures, Step, Tally
 from vault.report import charts
-from vault.report.charts import Shown, exact, grid, number, scroll, table
+from vault.report.charts import Shown, exact, grid, many, named, number, scroll, table
 from vault.report.entries import Entries
 from vault.report.facts import Facts
-from vault.report.frame import WEEKDAYS, step_words
-from vault.report.markup import Html, name_of, tag, together
+from vault.report.frame import WEEKDAYS, longer_than_a_year, step_words
+from vault.report.markup import Html, tag, together
 
 
 def activity(figures: Figures) -> Html:
     """Entries over time, by what became of them."""
     named = {DAY: "Day", WEEK: "Week from", MONTH: "Month"}.get(figures.step, "Year")
-    bars = [_bar(step, figures.step) for step in figures.steps]
+    years = longer_than_a_year(figures.steps)
+    bars = [_bar(step, figures.step, years=years) for step in figures.steps]
     if not bars:
         return tag("p", "There are no entries.")
     caption = f"Entries by {figures.step}, and what became of them."
     return charts.bars(bars, caption, named)
 
 
-def _bar(step: Step, unit: str) -> charts.Bar:
-    label, short = step_words(step, unit)
+def _bar(step: Step, unit: str, *, years: bool) -> charts.Bar:
+    label, short = step_words(step, unit, years=years)
     since, until = int(step.begins.timestamp()), int(step.ends.timestamp())
-    span = f"t={since}-{until}"
+    told = f"Week from {label}" if unit == WEEK else label
+    # The filter carries its name: the script knows no zone, and no words for a span.
+    span = f"t={since}-{until},{told}"
     found = step.tally
     return charts.Bar(
         label,
         short,
         (
-            exact(found.released, f"{span}&o=released"),
-            exact(found.done + found.pending, f"{span}&o=other"),
-            exact(found.refused, f"{span}&o=refused"),
+            exact(found.released, f"{span}&o=released", told, "release"),
+            exact(found.done + found.pending, f"{span}&o=other", told, "other act"),
+            exact(found.refused, f"{span}&o=refused", told, "refusal"),
         ),
         span if found.total else "",
     )
@@ -48,10 +51,18 @@ def hours(figures: Figures) -> Html:
         f"{end:02}:00 are underlined."
     )
     rows = [
-        (name, [exact(count, f"w={day}&h={hour}") for hour, count in enumerate(counts)])
+        (
+            name,
+            [
+                exact(count, f"w={day}&h={hour}", f"{name} {hour:02}:00")
+                for hour, count in enumerate(counts)
+            ],
+        )
         for day, (name, counts) in enumerate(zip(WEEKDAYS, figures.hours, strict=True))
     ]
-    total = [exact(sum(counts), f"w={day}") for day, counts in enumerate(figures.hours)]
+    total = [
+        exact(sum(counts), f"w={day}", WEEKDAYS[day]) for day, counts in enumerate(figures.hours)
+    ]
     return grid(
         caption,
         "Day",
@@ -79,10 +90,18 @@ def matrix(facts: Facts, entries: Entries) -> Html:
         counts = found.tally
         refused = f" ({counts.refused:,} ✕)" if counts.refused else ""
         weight, said = counts.released, f"{counts.released:,}{refused}"
-        return Shown(weight, said, f"{place}&o=asked" if weight or refused else "")
+        if not weight and not refused:
+            return Shown(0, said)
+        label = many(weight, "release")
+        if refused:
+            label += f" and {many(counts.refused, 'refusal')}"
+        label += f", {_person(facts, member)}, case {_case(facts, case)}"
+        return Shown(weight, said, f"{place}&o=asked", label)
 
-    people = [together(name_of(facts.person(member).name)) for member in members]
-    refs = [together(name_of(facts.case(case))) for case in cases]
+    people = [
+        together(named(facts.person(member).name, facts.person_mark(member))) for member in members
+    ]
+    refs = [together(named(facts.case(case), facts.case_mark(case))) for case in cases]
     caption = (
         "How often records of a case were released to a member; in brackets, with ✕, how often an "
         "act of theirs was refused."
@@ -92,26 +111,40 @@ def matrix(facts: Facts, entries: Entries) -> Html:
             (person_, [cell(member, case) for case in cases])
             for person_, member in zip(people, members, strict=True)
         ]
-        return grid(caption, "Member", refs, rows, class_="matrix")
+        return charts.matrix(caption, "Member", refs, rows)
     rows = [
         (ref, [cell(member, case) for member in members])
         for ref, case in zip(refs, cases, strict=True)
     ]
-    return grid(caption, "Case", people, rows, class_="matrix")
+    return charts.matrix(caption, "Case", people, rows)
+
+
+def _person(facts: Facts, member: str) -> str:
+    return f"{facts.person(member).name} {facts.person_mark(member)}".strip()
+
+
+def _case(facts: Facts, case: str | None) -> str:
+    return f"{facts.case(case)} {facts.case_mark(case)}".strip()
 
 
 def reasons(figures: Figures) -> Html:
     """Refusals by reason, releases by purpose, entries by act."""
     refused = [
-        (tag("th", reason or "none", scope="row"), number(exact(count, f"r={reason}")))
+        (
+            tag("th", reason or "none", scope="row"),
+            number(exact(count, f"o=refused&r={reason}", reason)),
+        )
         for reason, count in figures.reasons.items()
     ]
     asked = [
-        (tag("th", code, scope="row"), number(exact(count, f"o=released&p={code}")))
+        (tag("th", code, scope="row"), number(exact(count, f"o=released&p={code}", code)))
         for code, count in figures.purposes.items()
     ]
     kinds = [
-        (tag("th", kind.replace("-", " "), scope="row"), number(exact(count, f"k={kind}")))
+        (
+            tag("th", kind.replace("-", " "), scope="row"),
+            number(exact(count, f"k={kind}", kind.replace("-", " "))),
+        )
         for kind, count in figures.kinds.items()
     ]
     return tag(
@@ -140,16 +173,21 @@ def lists(facts: Facts, entries: Entries) -> Html:
         who, place = facts.person(member), f"m={entries.members[member]}"
         people.append(
             (
-                tag("th", name_of(who.name), scope="row", data_f=place),
+                tag("th", named(who.name, facts.person_mark(member)), scope="row", data_f=place),
                 tag("td", ", ".join((*who.roles, *([who.standing] if who.standing else [])))),
-                *_counts(found, place),
+                *_counts(found, place, _person(facts, member)),
                 tag("td", tag("code", member)),
             )
         )
     cases = [
         (
-            tag("th", name_of(facts.case(case)), scope="row", data_f=f"c={entries.cases[case]}"),
-            *_counts(found, f"c={entries.cases[case]}"),
+            tag(
+                "th",
+                named(facts.case(case), facts.case_mark(case)),
+                scope="row",
+                data_f=f"c={entries.cases[case]}",
+            ),
+            *_counts(found, f"c={entries.cases[case]}", f"case {_case(facts, case)}"),
             tag("td", tag("code", case) if case else None),
         )
         for case, found in by_case.items()
@@ -161,9 +199,9 @@ def lists(facts: Facts, entries: Entries) -> Html:
     )
 
 
-def _counts(found: Tally, place: str) -> tuple[Html, ...]:
+def _counts(found: Tally, place: str, of: str) -> tuple[Html, ...]:
     return (
-        number(exact(found.total, place)),
-        number(exact(found.released, f"{place}&o=released")),
-        number(exact(found.refused, f"{place}&o=refused")),
+        number(exact(found.total, place, of)),
+        number(exact(found.released, f"{place}&o=released", of, "release")),
+        number(exact(found.refused, f"{place}&o=refused", of, "refusal")),
     )
