@@ -6,18 +6,20 @@ skipped and say so; in CI (EVAULT_CI=1) they fail.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import random
 import re
 import shutil
+import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import crowd_vault
 import pytest
@@ -28,7 +30,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from vault.audit.access import Access
 from vault.audit.figures import Period, figures
+from vault.audit.unusual import Thresholds
 from vault.report import Facts, Person, Verification, outsider, page
+from vault.report.frame import period as period_of
 
 CHROMIUM = os.environ.get("EVAULT_CHROMIUM") or shutil.which("chromium")
 SECONDS = 2.0
@@ -372,6 +376,301 @@ def test_by_keyboard_alone(look: Callable[..., Seen], report: Path) -> None:
     assert seen.evaluate("document.activeElement.id") == "entries"
 
 
+def crew(members: int, cases: int, names: Sequence[str] = (), refs: Sequence[str] = ()) -> Facts:
+    """A report of many: each member was given a record of each case."""
+    people = {
+        f"m{at:03}id": Person(names[at] if names else f"Member {at}") for at in range(members)
+    }
+    named = {f"c{at:03}id": refs[at] if refs else f"2026-{at:03}" for at in range(cases)}
+    begin = 1_767_225_600
+    rows = [
+        Access(
+            at, bytes(32), opened=True, kind="release", actor=who, case=case,
+            records=(f"record{at}",), purpose="review", disposition="copy", outcome="released",
+            time=begin + at * 3600,
+        )
+        for at, (who, case) in enumerate(product(people, named))
+    ]  # fmt: skip
+    return told(rows, people, named)
+
+
+def told(
+    rows: list[Access],
+    people: dict[str, Person],
+    refs: dict[str, str],
+    period: Period | None = None,
+    limits: Thresholds | None = None,
+) -> Facts:
+    """A report of some entries, made an hour after the last of them."""
+    now = max(row.time for row in rows) + 3600
+    verified = Verification("valid", (), len(rows), "0f" * 32, "evault/v/access", (), len(rows))
+    return Facts(
+        verified, 0, figures(rows, [], period, limits, now), rows, people, refs, now, min(people)
+    )
+
+
+def written(facts: Facts, tmp_path: Path) -> Path:
+    """The page, as a file."""
+    path = tmp_path / f"{len(list(tmp_path.iterdir()))}.html"
+    path.write_bytes(page(facts))
+    return path
+
+
+def pages_of(path: Path) -> list[str]:
+    """The text of each page of a PDF."""
+    made = subprocess.run(
+        ["pdftotext", "-layout", path, "-"], check=True, capture_output=True, text=True
+    )
+    return made.stdout.split("\f")[:-1]
+
+
+def test_a_long_name_leaves_room_for_the_matrix(look: Callable[..., Seen], tmp_path: Path) -> None:
+    """It wraps, on the screen and on paper, and the numbers stay in sight."""
+    names = ["N" * 300, "ordinary " * 40, "Ana"]
+    path = written(crew(3, 3, names), tmp_path)
+    for media, width in (("screen", 1280), ("screen", 390), ("print", 680)):
+        seen = look(path, viewport={"width": width, "height": 900}).page
+        seen.emulate_media(media=media)
+        box = seen.locator(".matrix tbody td").first.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] < width
+
+
+def test_a_wide_matrix_is_printed_in_parts(look: Callable[..., Seen], tmp_path: Path) -> None:
+    """Each part fits the paper and says which columns it has; together they are the matrix."""
+    seen = look(written(crew(20, 30), tmp_path), viewport={"width": 680, "height": 900}).page
+    assert seen.locator(".matrix").is_visible()
+    assert not seen.locator(".part").first.is_visible()
+    seen.emulate_media(media="print")
+    assert not seen.locator(".matrix").is_visible()
+    parts = seen.locator(".part")
+    assert parts.count() == 3
+    for at, said in enumerate(("1 to 8 of 20", "9 to 16 of 20", "17 to 20 of 20")):
+        assert said in parts.nth(at).locator("caption").inner_text()
+        box = parts.nth(at).bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 680
+    assert parts.locator("tbody td").count() == 20 * 30
+
+
+def test_the_same_name_twice_is_told_apart(look: Callable[..., Seen], tmp_path: Path) -> None:
+    """Wherever it stands: in findings, matrix, tables and filters; and who imitates the letters."""
+    names = ["Ana Ruiz", "ANA\u00a0 Ru\u200diz", "Ben", "Ｂｅｎ m002", "Carla"]
+    facts = crew(5, 2, names, ["2026-014", "2026\u2010014"])
+    assert [facts.person_mark(f"m00{at}id") for at in range(5)] == [
+        "m000", "m001", "", "", ""
+    ]  # fmt: skip
+    seen = look(written(facts, tmp_path)).page
+    for place in (".matrix tbody th", ".list tbody th", ".findings li", "#log tbody td"):
+        said = " ".join(seen.locator(place).all_inner_texts())
+        assert "m000" in said, place
+        assert "m001" in said, place
+    seen.locator(".list tbody th button").first.click()
+    assert "m000" in seen.inner_text(".chips")
+    seen.fill("#search", "m001")
+    assert shown(seen) == 0
+    for same in (["Ben", "ben"], ["Ben", "Ben\u3164"], ["\u212bsa", "\u00c5sa"]):
+        assert crew(2, 1, same).person_mark("m000id") == "m000"
+    imitated = crew(3, 1, ["Ben", "Ben", "Ben m000"])
+    assert [imitated.person_mark(f"m00{at}id") for at in range(3)] == ["m000", "m001", "m002"]
+
+
+def test_filters_of_different_kinds_combine(look: Callable[..., Seen], report: Path) -> None:
+    """A number, a cell of the table and a search narrow each other; each can be taken away."""
+    seen = look(report).page
+    seen.fill("#search", "2026")
+    seen.click("#log tbody tr td:nth-child(3) button >> nth=0")
+    first = shown(seen)
+    who = seen.locator("#log tbody td:nth-child(3)").first.inner_text()
+    seen.click("dl.glance dt:has-text('Refusals') + dd button")
+    second = shown(seen)
+    assert 0 < second < first
+    assert seen.input_value("#search") == "2026"
+    assert seen.locator(".chips li").count() == 2
+    assert set(seen.locator("#log tbody td:nth-child(3)").all_inner_texts()) == {who}
+    # Another one of the same kind takes its place.
+    seen.click("dl.glance dt:has-text('Releases') + dd button")
+    assert seen.locator(".chips li").count() == 2
+    assert shown(seen) > second
+    seen.click(".chips button >> nth=0")
+    assert seen.locator(".chips li").count() == 1
+    seen.click("text=Show all")
+    assert shown(seen) >= 3000
+    assert seen.input_value("#search") == ""
+
+
+def test_cells_of_the_table_are_filters(look: Callable[..., Seen], report: Path) -> None:
+    """Who, act, case, purpose, outcome and mark: what is left has the same there."""
+    seen = look(report).page
+    for column in (3, 4, 5, 7, 8, 9):
+        show_all(seen)
+        button = seen.locator(f"#log tbody td:nth-child({column}) button").first
+        said = button.inner_text()
+        button.click()
+        assert 0 < shown(seen) < 3000
+        cells = seen.locator(f"#log tbody td:nth-child({column})").all_inner_texts()
+        # An act is filtered by its kind, whatever was to become of the records.
+        assert all(said.split(",")[0].removeprefix("✕ ") in cell for cell in cells), said
+
+
+def test_the_search_takes_words_as_people_type_them(
+    look: Callable[..., Seen], report: Path
+) -> None:
+    """Without accents, in any order, and a day as the report writes it; nothing found is said."""
+    seen = look(report).page
+
+    def search(said: str) -> int:
+        seen.fill("#search", said)
+        return shown(seen)
+
+    plain = search("pena")
+    assert plain == search("Pen\u0303a") == search("PEÑA ruiz ana") > 0
+    assert 0 < search("ruiz refused") < plain
+    day = seen.locator(".findings .t").last.inner_text().split(",")[0]
+    assert search(day) > 0
+    dates = {cell[:10] for cell in seen.locator("#log tbody td.t").all_inner_texts()}
+    assert len(dates) == 1
+    assert search("after hours") > 0
+    marks = seen.locator(".rules th .mark").all_inner_texts()
+    assert marks == ["revoked", "bulk", "refusals", "hours", "first", "gap", "clock"]
+    assert search("nobody at all") == 0
+    assert "No entry fits" in seen.inner_text("#log tbody")
+
+
+def test_a_finding_says_how_many_entries_it_leads_to(
+    look: Callable[..., Seen], report: Path
+) -> None:
+    """A rule counts findings; the entries that a click shows are in brackets."""
+    seen = look(report).page
+    buttons = seen.locator(".rules td.n button").all()
+    assert len(buttons) > 3
+    for button in buttons:
+        show_all(seen)
+        said = re.fullmatch(r"([\d,]+) findings? \(([\d,]+) entr(?:y|ies)\)", button.inner_text())
+        assert said is not None
+        button.click()
+        assert shown(seen) == int(said[2].replace(",", ""))
+
+
+def test_times_of_a_zone_and_of_a_bar(look: Callable[..., Seen], tmp_path: Path) -> None:
+    """What is after hours is said in the hours that are meant; a bar's filter has its own name."""
+    zone = Thresholds(zone=ZoneInfo("America/Los_Angeles"), zone_name="America/Los_Angeles")
+    rows = [
+        Access(
+            at, bytes(32), opened=True, kind="release", actor="ana", case="c", outcome="released",
+            records=("r",), time=int(datetime(2026, 3, 3 + at, 6, 10, tzinfo=UTC).timestamp()),
+        )
+        for at in range(3)
+    ]  # fmt: skip
+    facts = told(rows, {"ana": Person("Ana")}, {"c": "1"}, None, zone)
+    seen = look(written(facts, tmp_path)).page
+    said = seen.locator(".findings:has(h3:text('After hours')) li .t").last.inner_text()
+    assert said == "2 March 2026, 22:10 America/Los_Angeles (3 March 2026, 06:10 UTC)"
+    seen.locator("g.step[data-f]").first.locator("rect").first.click()
+    assert seen.locator(".chips li").inner_text().startswith("2 March 2026")
+    assert " to " not in seen.locator(".chips li").inner_text()
+    assert shown(seen) == 1
+
+
+def test_a_row_of_refusals_that_is_longer_than_the_period(
+    look: Callable[..., Seen], tmp_path: Path
+) -> None:
+    """Its date is its last entry's; it says how much of it the period has, and leads to that."""
+    begin = 1_767_225_600
+    rows = [
+        Access(
+            at, bytes(32), opened=True, kind="release", actor="ana", case="c", outcome="refused",
+            refusal="not-holder", time=begin + at * 80_000,
+        )
+        for at in range(5)
+    ]  # fmt: skip
+    period = Period(begin + 3 * 80_000, None)
+    facts = told(rows, {"ana": Person("Ana")}, {"c": "1"}, period)
+    seen = look(written(facts, tmp_path)).page
+    said = seen.locator(".findings:has(h3:text('Refusals in a row')) li").inner_text()
+    assert said.startswith("4 January 2026, 16:53 UTC")
+    assert "5 refusals" in said
+    assert "entries 3 and 4, of 5; the others lie outside the period" in said
+    seen.locator(".findings li button >> nth=0").click()
+    assert shown(seen) == 2
+
+
+def test_names_of_numbers_for_the_ear(look: Callable[..., Seen], report: Path) -> None:
+    """A number says what it counts, where nobody sees the row and the column."""
+    seen = look(report).page
+    for where, said in (
+        (".heat td:not(.sum)", r"[\d,]+ entr(y|ies), \w+day \d\d:00"),
+        (".heat td.sum", r"[\d,]+ entr(y|ies), \w+day"),
+        (".matrix td", r"[\d,]+ releases?( and [\d,]+ refusals?)?, .+, case .+"),
+        (".glance dd", r"[\d,]+ (entr(y|ies)|releases?|refusals?).*"),
+        (".rules td.n", r"[\d,]+ findings? \([\d,]+ entr(y|ies)\), .+"),
+        (".list td.n", r"[\d,]+ (entr(y|ies)|releases?|refusals?), .+"),
+    ):
+        buttons = seen.locator(f"{where} > button").all()
+        assert buttons
+        for button in buttons:
+            assert re.fullmatch(said, button.get_attribute("aria-label") or ""), where
+
+
+def test_on_a_phone(look: Callable[..., Seen], report: Path) -> None:
+    """What a row is about stays in sight; what can be pressed is large enough for a thumb."""
+    seen = look(report, viewport={"width": 390, "height": 844}).page
+    for where in (".matrix", "#log"):
+        place = seen.locator(f".scroll:has(> {where})")
+        head = place.locator("tbody th").first
+        before = head.bounding_box()
+        place.evaluate("one => { one.scrollLeft = 200; }")
+        after = head.bounding_box()
+        assert before is not None
+        assert after is not None
+        # The cells of a grid stand a little apart.
+        assert 0 <= before["x"] - after["x"] <= 2
+        assert after["x"] > 0
+    small = seen.evaluate(
+        "[...document.querySelectorAll('main button')].filter((one) => one.offsetParent)"
+        ".filter((one) => { const box = one.getBoundingClientRect();"
+        " return box.height < 24 || box.width < 24; }).length"
+    )
+    assert small == 0
+
+
+def test_the_axis_names_years(look: Callable[..., Seen], report: Path) -> None:
+    """A year and a half has a May twice."""
+    labels = look(report).page.locator("svg text.x").all_text_contents()
+    assert all(re.fullmatch(r"\d{1,2} \w+ 20\d\d", label) for label in labels)
+
+
+def test_zeros_stand_below_the_other_numbers(look: Callable[..., Seen], tmp_path: Path) -> None:
+    """In the last column of the hours."""
+    seen = look(written(crew(1, 3), tmp_path)).page
+    ends = {
+        seen.evaluate(
+            "one => { const range = document.createRange(); range.selectNodeContents(one);"
+            " return Math.round(range.getBoundingClientRect().right); }",
+            cell.element_handle(),
+        )
+        for cell in seen.locator(".heat td.sum").all()
+    }
+    assert len(ends) == 1
+
+
+def test_the_title_says_the_period_to_its_end() -> None:
+    """To when it was made, or as it was asked for; an empty one is named too."""
+    day, begin = 86_400, 1_767_225_600
+    rows = [Access(0, bytes(32), opened=True, actor="ana", outcome="done", time=begin)]
+
+    def title(*ends: int | None, rows: list[Access] = rows) -> str:
+        return period_of(figures(rows, [], Period(*ends), None, begin + 40 * day))
+
+    assert title() == "1 January 2026 – 10 February 2026"
+    assert title(None, begin + 31 * day) == "1 January 2026 – 31 January 2026"
+    assert title(begin + day, None) == "2 January 2026 – 10 February 2026: no entries"
+    assert title(begin + day, begin + 2 * day) == "2 January 2026: no entries"
+    assert title(rows=[]) == "No entries up to 10 February 2026"
+    ahead = title(None, begin + 59 * day)
+    assert ahead == "1 January 2026 – 28 February 2026 (made on 10 February 2026, before its end)"
+
+
 def test_sorting(look: Callable[..., Seen], report: Path) -> None:
     """By number where it is one, else by words; both ways."""
     seen = look(report).page
@@ -404,16 +703,34 @@ def test_axe_finds_nothing_serious(
         assert said == []
 
 
-def test_it_prints(look: Callable[..., Seen], report: Path) -> None:
-    """To a PDF of several pages; tools are left out, and the filter stands in the caption."""
+def test_it_prints(look: Callable[..., Seen], report: Path, tmp_path: Path) -> None:
+    """All that was filtered, whatever page is shown; no tools; what it is stands above."""
     seen = look(report).page
     seen.fill("#search", "refused")
+    seen.click("#log thead th:nth-child(3) button")
     seen.emulate_media(media="print")
     assert not seen.locator("#tools").is_visible()
-    assert "refused" in seen.inner_text("#shown")
-    made = seen.pdf(prefer_css_page_size=True, print_background=True)
-    assert made.startswith(b"%PDF")
-    assert len(re.findall(rb"/Type\s*/Page\b", io.BytesIO(made).getvalue())) > 3
+    seen.emulate_media(media="null")
+    count = shown(seen)
+    assert count > 100
+    path = tmp_path / "report.pdf"
+    seen.pdf(path=path, prefer_css_page_size=True, print_background=True)
+    # And then it is as it was.
+    assert seen.locator("#log tbody tr").count() == 100
+    if shutil.which("pdftotext") is None:
+        pytest.skip("there is no pdftotext: what stands on the pages was NOT looked at")
+    found = pages_of(path)
+    begins = next(at for at, text in enumerate(found) if "containing “refused”" in text)
+    table = "\n".join(found[begins:])
+    assert "sorted by Who, ascending" in table
+    assert len(re.findall(r"^ *\d+ +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", table, re.MULTILINE)) == count
+    # Its head stands on each of its pages, with the arrow as it was sorted, and never alone.
+    for text in found[begins:]:
+        if re.search(r"^ *\d+ +20\d\d-\d\d-\d\d", text, re.MULTILINE):
+            head = text.index("Who ↑")
+            assert re.search(r"^ *\d+ +20\d\d-\d\d-\d\d", text[head:], re.MULTILINE)
+        else:
+            assert "Who ↑" not in text
 
 
 def test_the_outsiders_page_holds_nothing_to_find(
