@@ -113,6 +113,32 @@ def test_pseudonyms_are_drawn_anew(world: World, tmp_path: Path) -> None:
     assert len({outsider(facts) for _time in range(4)}) > 1
 
 
+def test_a_reason_that_tells_the_role_is_not_named() -> None:
+    """Nor one that a single member met; a month of the chart has what is of that month."""
+    from vault.audit.access import Access
+    from vault.audit.figures import figures
+    from vault.report import Facts, Person, Verification, outsider
+
+    met = {"m0": "auditor", "m1": "auditor", "m2": "hold", "m3": "not-holder", "m4": "not-holder"}
+    begin = int(datetime(2026, 2, 1, tzinfo=UTC).timestamp())
+    rows = [
+        Access(at, bytes(32), True, "release", f"m{at % 5}", "", "c", (), "review", "copy",
+               "refused", met[f"m{at % 5}"], time=begin + at * 86_400) for at in range(300)
+    ]  # fmt: skip
+    people = {member: Person(member, ("auditor",)) for member in met}
+    verified = Verification("valid", (), 9, "", "", (), 9)
+    text = outsider(
+        Facts(verified, 0, figures(rows, []), rows, people, {}, begin, "m0"),
+    ).decode()
+    assert '<th scope="row">not-holder</th><td class="n">120</td>' in text
+    assert '<th scope="row">other or rare</th><td class="n">180</td>' in text
+    for hidden in ("hold", "auditor"):
+        assert f'<th scope="row">{hidden}</th>' not in text
+    # The first of February is a Sunday: its week began in January.
+    assert "January 2026" not in text
+    assert "February 2026: 0 released, 0 other acts, 30 refused" in text
+
+
 def test_only_who_opens_all_entries_makes_a_report_for_outsiders(
     world: World, tmp_path: Path
 ) -> None:

@@ -119,6 +119,7 @@ class Figures:
         kinds: Entries by the kind of the actor's note.
         purposes: Releases that were given, by purpose code.
         reasons: Refusals, by reason code.
+        span: The first and the last moment of the chart; nothing without entries.
         step: How long a step of the chart is.
         steps: The chart: all steps from the period's beginning to its end, as far as there was a
             log and that was not to come yet; or, if these are too many, those that have entries.
@@ -143,6 +144,7 @@ class Figures:
     kinds: Mapping[str, int]
     purposes: Mapping[str, int]
     reasons: Mapping[str, int]
+    span: tuple[int, ...]
     step: str
     steps: tuple[Step, ...]
     hours: tuple[tuple[int, ...], ...]
@@ -190,8 +192,9 @@ def figures(
         kinds=_counted(row.kind for row in counted),
         purposes=_counted(row.purpose or "" for row in counted if given(row)),
         reasons=_counted(row.refusal or "" for row in counted if row.outcome == "refused"),
+        span=ends,
         step=step,
-        steps=_steps(counted, limits, step, ends),
+        steps=steps_of(counted, limits, step, ends),
         hours=_hours(counted, limits),
         members=tuple(_counted(row.actor for row in counted)),
         cases=_cases(counted),
@@ -301,15 +304,23 @@ def _after(begins: datetime, step: str) -> datetime:
     return begin(begins + timedelta(days=days), step)
 
 
-def _steps(
-    rows: Sequence[Access], limits: Thresholds, step: str, ends: tuple[int, ...]
+def steps_of(
+    rows: Iterable[Access], limits: Thresholds, step: str, span: tuple[int, ...]
 ) -> tuple[Step, ...]:
+    """The chart of some entries.
+
+    Args:
+        rows: The entries.
+        limits: The zone.
+        step: How long a step is.
+        span: Its first and its last moment; nothing without entries.
+    """
     found: dict[datetime, list[Access]] = {}
     for row in rows:
         found.setdefault(begin(limits.local(row.time), step), []).append(row)
     if not found:
         return ()
-    begins, last = (begin(limits.local(time), step) for time in ends)
+    begins, last = (begin(limits.local(time), step) for time in span)
     every = [begins]
     while every[-1] < last and len(every) <= _FULL:
         every.append(_after(every[-1], step))

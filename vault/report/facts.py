@@ -86,6 +86,11 @@ class Facts:
     made_by: str
 
     @cached_property
+    def shown(self) -> frozenset[int]:
+        """The indexes of the entries that were counted."""
+        return frozenset(self.figures.entries)
+
+    @cached_property
     def _people_marks(self) -> dict[str, str]:
         known = {**dict.fromkeys((*self.figures.members, self.made_by), ""), **self.people}
         return told_apart({member: self.person(member).name for member in known})

@@ -22,7 +22,7 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 
-from vault.audit.figures import MONTH, WEEK, Step, begin
+from vault.audit.figures import DAY, MONTH, WEEK, Step, steps_of
 from vault.audit.unusual import given
 from vault.report import charts
 from vault.report.charts import Bar, Shown, grid, matrix, number, scroll, table
@@ -270,19 +270,14 @@ def _activity(facts: Facts) -> Html:
     return charts.bars(shown, f"Entries by {unit}, and what became of them.", first)
 
 
-def _coarse(facts: Facts) -> tuple[list[Step], str]:
+def _coarse(facts: Facts) -> tuple[Sequence[Step], str]:
     """The steps of the chart, never shorter than a week."""
     figures = facts.figures
-    if figures.step not in {"day", WEEK}:
-        return list(figures.steps), figures.step
-    unit = WEEK if len(figures.steps) <= (62 if figures.step == "day" else 26) else MONTH
-    found: dict[object, Step] = {}
-    for step in figures.steps:
-        begins = begin(step.begins, unit)
-        before = found.get(begins)
-        tally = before.tally + step.tally if before else step.tally
-        found[begins] = Step(begins, step.ends, tally)
-    return list(found.values()), unit
+    if figures.step not in {DAY, WEEK}:
+        return figures.steps, figures.step
+    unit = WEEK if len(figures.steps) <= (62 if figures.step == DAY else 26) else MONTH
+    rows = [row for row in facts.rows if row.index in facts.shown]
+    return steps_of(rows, figures.thresholds, unit, figures.span), unit
 
 
 def _weekdays(facts: Facts) -> Html:
@@ -322,9 +317,8 @@ def _matrix(facts: Facts, names: _Pseudonyms) -> Html:
 def _reasons(facts: Facts) -> Html:
     asked: dict[str, Counter[str]] = {}
     refused: dict[str, Counter[str]] = {}
-    counted = set(facts.figures.entries)
     for row in facts.rows:
-        if row.index not in counted:
+        if row.index not in facts.shown:
             continue
         if given(row):
             asked.setdefault(row.purpose or "", Counter())[row.actor] += 1

@@ -217,7 +217,7 @@ def _found(facts: Facts, at: int, rule: Rule) -> Shown:
     """How often a rule found something, and how many entries that is: as many as it leads to."""
     if not rule.found:
         return Shown(0, "0")
-    inside = len(rule.entries.intersection(facts.figures.entries))
+    inside = len(rule.entries & facts.shown)
     said = f"{many(len(rule.found), 'finding')} ({many(inside, 'entry')})"
     return Shown(len(rule.found), said, f"u={at}" if inside else "", f"{said}, {rule.title}")
 
@@ -250,8 +250,7 @@ def _finding(facts: Facts, rule: Rule, found: Unusual) -> Html:
         parts.append(together("case ", named(facts.case(found.case), facts.case_mark(found.case))))
     if rule.unit:
         parts.append(many(found.count, rule.unit))
-    shown = set(facts.figures.entries)
-    inside = tuple(index for index in found.entries if index in shown)
+    inside = tuple(index for index in found.entries if index in facts.shown)
     # What lies outside the period is not in the table: the words lead to what is.
     words = _span(inside) if inside else f"{_span(found.entries)}, outside the period"
     if inside and len(inside) < len(found.entries):
