@@ -87,8 +87,8 @@ _READING = (
     ),
     (
         "To compare the checkpoint, ask a member who has seen this vault elsewhere to run "
-        "evault log checkpoint with the size that stands here: the three lines must be the same, "
-        "character for character."
+        "evault log checkpoint --size with the size that stands here: the three lines must be the "
+        "same, character for character."
     ),
 )
 
@@ -159,7 +159,9 @@ def _checkpoint(facts: Facts) -> Html:
             "Anybody who has this vault gets the same three lines from ",
             tag("code", f"evault log checkpoint --size {found.size}"),
             ".",
-        ),
+        )
+        if found.size
+        else None,
     )
 
 
