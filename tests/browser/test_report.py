@@ -191,6 +191,13 @@ def test_a_hundred_thousand_entries_open_too(look: Callable[..., Seen], tmp_path
     assert seen.took < 10
     seen.page.fill("#search", "record99999")
     assert shown(seen.page) == 1
+    # More than a printer takes is not printed, and the page says so.
+    seen.page.fill("#search", "")
+    seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert seen.page.locator("#log tbody tr").count() == 20_000
+    assert "shown here: 1 to 20,000 of 100,000" in seen.page.inner_text("#shown")
+    seen.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert seen.page.locator("#log tbody tr").count() == 100
 
 
 def test_it_shows_no_title_and_no_reason(

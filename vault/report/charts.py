@@ -157,6 +157,7 @@ def grid(
     marked: frozenset[int] = frozenset(),
     class_: str = "",
     total: Sequence[Shown] = (),
+    most: int | None = None,
 ) -> Html:
     """A table of numbers, shaded by how large they are.
 
@@ -168,8 +169,10 @@ def grid(
         marked: The columns that are set apart.
         class_: Of the table.
         total: What the rows amount to, at the end of each.
+        most: The number that is darkest, if the grid is a part of a larger one.
     """
-    most = max((cell.weight for _head, cells in rows for cell in cells), default=0)
+    if most is None:
+        most = _most(rows)
     heads = [
         tag("th", column, scope="col", class_="marked" if at in marked else None)
         for at, column in enumerate(columns)
@@ -214,7 +217,7 @@ def matrix(
             for head, cells in rows
         ]
         said = f"{caption} Columns {at + 1} to {end} of {len(columns)}."
-        parts.append(grid(said, corner, columns[at:end], lines, class_="part"))
+        parts.append(grid(said, corner, columns[at:end], lines, class_="part", most=_most(rows)))
     return together(tag("div", whole, class_="screen"), tag("div", parts, class_="paper"))
 
 
@@ -256,6 +259,10 @@ def scroll(inside: Html, label: str, class_: str = "") -> Html:
     """Something wide, which a narrow screen moves sideways, by keyboard too."""
     kind = f"scroll {class_}".strip()
     return tag("div", inside, class_=kind, role="group", tabindex="0", aria_label=label)
+
+
+def _most(rows: Sequence[tuple[Child, Sequence[Shown]]]) -> int:
+    return max((cell.weight for _head, cells in rows for cell in cells), default=0)
 
 
 def _shaded(cell: Shown, most: int) -> Html:
