@@ -30,6 +30,7 @@ from vault.model import GATE, Deposit
 from vault.note import ACCESS, MAX_RECORDS, PURPOSES
 from vault.requests import Requests
 from vault.retrieve import Listed, Opened
+from vault.visible import visible
 
 
 class Evidence:
@@ -139,7 +140,7 @@ class Evidence:
         """
         self._client.catch_up()
         if case not in self._client.authority.cases:
-            raise NotFoundError(f"no case {case!r}", "see `evault case list`")
+            raise NotFoundError(f"no case '{visible(case)}'", "see `evault case list`")
         prepared = deposit.prepare(
             self._client.store,
             self._client.authority.vault,

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import os
 import re
+from collections.abc import Iterable
+from itertools import pairwise
 
 from vault.errors import MalformedError
 
@@ -69,3 +71,13 @@ def bounds(prefix: str) -> tuple[bytes, bytes]:
     if not show(raw[0]).startswith(prefix):
         raise MalformedError("not the beginning of an id")
     return raw[0], raw[1]
+
+
+def short_length(ids: Iterable[str], least: int = 6) -> int:
+    """How many characters of some ids tell all of them apart."""
+    ordered = sorted(ids)
+    longest = least
+    for one, other in pairwise(ordered):
+        while one[:longest] == other[:longest] and longest < len(one):
+            longest += 1
+    return longest

@@ -251,7 +251,8 @@ def surroundings() -> Mapping[str, Any]:
 def moment(seconds: float) -> str:
     """A time as text: RFC 3339, UTC. What is after the year 9999, as a note may say, is its end."""
     last = 253_402_300_799
-    return datetime.fromtimestamp(min(int(seconds), last), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    shown = datetime.fromtimestamp(min(int(seconds), last), UTC)
+    return shown.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _version() -> str:

@@ -22,6 +22,7 @@ from vault.errors import (
     WaitingError,
 )
 from vault.model import Proposal
+from vault.visible import visible
 
 EXPIRES = 14 * 86_400
 """How long a proposal waits, in seconds."""
@@ -94,7 +95,7 @@ class Proposals:
         """
         fits = [one for one in self.open() if len(text) >= 4 and one.proposal.id.startswith(text)]
         if not fits:
-            raise NotFoundError(f"no proposal {text!r}", "see `evault status`")
+            raise NotFoundError(f"no proposal '{visible(text)}'", "see `evault status`")
         if len(fits) > 1:
             raise AmbiguousError("more than one proposal fits", "give more of its id")
         return fits[0]

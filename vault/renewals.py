@@ -36,6 +36,7 @@ from vault.model import GATE, Deposit
 from vault.requests import Requests, waiting
 from vault.sealing import Progress
 from vault.store import WAITING, Reads
+from vault.visible import visible
 
 _PURPOSE, _DISPOSITION = "verification", "copy"
 """What the content that is written anew is asked for."""
@@ -330,7 +331,7 @@ class Renewals:
 
     def _need(self, case: str) -> None:
         if case not in self._client.authority.cases:
-            raise NotFoundError(f"no case {case!r}", "see `evault case list`")
+            raise NotFoundError(f"no case '{visible(case)}'", "see `evault case list`")
         self._client.keyring.need(self._client.authority, case)
 
     def _outdated(self, reads: Reads, case: str) -> list[Deposit]:

@@ -40,6 +40,7 @@ from vault.message import Answer
 from vault.model import Request
 from vault.note import Note
 from vault.store import Reads
+from vault.visible import visible
 
 _DESTRUCTION = "other"
 """The purpose code of a request to destroy: its words say why."""
@@ -142,10 +143,10 @@ class Requests:
         filed, wanted = self._ledger().filed, text.lower()
         names = [name for name in filed if len(wanted) >= 4 and name.startswith(wanted)]
         if not names:
-            raise NotFoundError(f"no request {text!r}", "see `evault requests`")
+            raise NotFoundError(f"no request '{visible(text)}'", "see `evault requests`")
         if len(names) > 1:
             raise AmbiguousError(
-                f"more than one request begins with {text!r}", "give more of its id"
+                f"more than one request begins with '{visible(text)}'", "give more of its id"
             )
         return filed[names[0]]
 
@@ -322,7 +323,7 @@ class Requests:
                 owner = reads.owner(ids.parse(record))
                 found = reads.deposit(owner[0]) if owner else None
                 if found is None:
-                    raise NotFoundError(f"no record {record!r}", "see `evault list`")
+                    raise NotFoundError(f"no record '{visible(record)}'", "see `evault list`")
                 case = ids.show(found.case)
                 if case not in self._client.authority.cases:
                     raise DamageError("a deposit names a case that does not exist", CHECK)

@@ -17,7 +17,6 @@ from keys.digest import Blake3, Sha256
 from keys.identity import Identity
 from vault import fields, granted, ids, recordkeys, renewed
 from vault.acts import open_act, open_entry
-from vault.authority.judge import denied
 from vault.errors import (
     DamageError,
     DeniedError,
@@ -248,9 +247,9 @@ def find(replica: Replica, reads: Reads, records: Sequence[bytes], at: int) -> l
         held = hold(replica, reads, stored) if holding else None
         for _, row in rows:
             if holding and destroyed(replica, reads, case, row.id) is not None:
-                raise denied("destroyed", reads.tombstone(row.id))
+                raise _gone(reads, row.id)
             if not holding and granted.destroyed(replica, reads, row.id):
-                raise denied("destroyed", reads.tombstone(row.id))
+                raise _gone(reads, row.id)
         # The leaves of the others are taken as they stand: the root tells if one is false.
         leaves = reads.leaves(deposit)
         for position, row in rows:
@@ -267,6 +266,16 @@ def find(replica: Replica, reads: Reads, records: Sequence[bytes], at: int) -> l
             else:
                 found[row.id] = _granted_label(replica, reads, stored, row, at)
     return [found[record] for record in records]
+
+
+def _gone(reads: Reads, record: bytes) -> DeniedError:
+    """That a record was destroyed, and by which entry; nothing was logged of who asks now."""
+    entry = reads.tombstone(record)
+    return DeniedError(
+        f"this record was destroyed, by entry {entry} of the access log",
+        f"see `evault log show {entry}`",
+        reason="destroyed",
+    )
 
 
 def _check_root(reads: Reads, held: Held, leaves: list[bytes]) -> None:

@@ -334,7 +334,17 @@ class Session:
             "member",
             text,
             {member.id: (member, (member.name,)) for member in self.authority.members.values()},
+            lambda found: names.about_person(self.replica.history, found),
         )
+
+    def find_person(self, text: str) -> names.Person:
+        """Whoever may have acted: as `find_member`, also who was removed, and collectors by their
+        tickets.
+
+        Raises:
+            NotFoundError, AmbiguousError: None or several fit.
+        """
+        return names.person(self.replica.history, text)
 
     def find_case(self, text: str) -> Titled:
         """A case by id, the beginning of it, title or reference.
@@ -342,9 +352,12 @@ class Session:
         Raises:
             NotFoundError, AmbiguousError: None or several fit.
         """
-        titled = self.cases()
+        called = {found.id: (found, (found.title, found.case.ref)) for found in self.cases()}
         return names.one(
-            "case", text, {found.id: (found, (found.title, found.case.ref)) for found in titled}
+            "case",
+            text,
+            called,
+            lambda case: names.about_case(self.replica.history, case, *called[case][1]),
         )
 
     def find_record(self, text: str) -> str:
@@ -413,7 +426,7 @@ class Session:
             entries: Of a verified log. They are read one after another.
 
         Raises:
-            DamageError: An entry is not there any more, or not what it was.
+            LogError: After all of them: an entry is not there any more, or not what it was.
         """
         with self._client.view() as reads:
             yield from with_reasons(self.replica, reads, entries)

@@ -331,7 +331,8 @@ class Closing(io.RawIOBase):
     "error", [BrokenPipeError(errno.EPIPE, "Broken pipe"), OSError(errno.ENOSPC, "No space left")]
 )
 def test_an_output_that_goes_away(world: World, error: OSError) -> None:
-    """Exit code 15 and a line, for bytes and for objects; no receipt for what nobody got."""
+    """Exit code 15 and a line, for bytes and for objects, and no receipt for what nobody got; but
+    who closes the pipe of a list has seen enough."""
     from vault.cli import main
 
     env = world.env("ben")
@@ -347,8 +348,9 @@ def test_an_output_that_goes_away(world: World, error: OSError) -> None:
                 patch.setenv(name, value)
             stderr = io.StringIO()
             patch.setattr(sys, "stderr", stderr)
-            assert main([str(word) for word in argv]) == 15
-            assert "standard output" in stderr.getvalue()
+            enough = isinstance(error, BrokenPipeError) and "list" in argv
+            assert main([str(word) for word in argv]) == (141 if enough else 15)
+            assert ("standard output" in stderr.getvalue()) is not enough
         with suppress(OSError):
             stream.detach().close()
     assert "receipt" not in [entry["kind"] for entry in world.log()]

@@ -208,17 +208,34 @@ def test_a_closed_standard_output_is_refused_before_anything_is_done(world: Worl
 
 
 def test_a_pipe_that_nobody_reads_and_a_full_device(world: World) -> None:
-    """Exit code 15 and one line; no trace, also not from Python's last flush."""
+    """Exit code 15 and one line; of a list that nobody reads on, 141 and none. No trace, also not
+    from Python's last flush."""
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as gone, Path("/dev/full").open("wb") as full:
         for stream in (gone, full):
-            for argv in (("list",), ("--json", "list"), ("identity", "contact")):
+            for argv in (("list",), ("--json", "list"), ("log", "list"), ("identity", "contact")):
+                quiet = stream is gone and "list" in argv
                 done = spawn(world.env("ana"), *argv, stdout=stream)
-                assert done.returncode == 15, done.stderr
-                assert b"standard output" in done.stderr
+                assert done.returncode == (141 if quiet else 15), done.stderr
+                assert (b"standard output" in done.stderr) is not quiet
+                assert b"error" not in done.stderr or not quiet
                 assert b"Traceback" not in done.stderr
                 assert b"Exception ignored" not in done.stderr
+
+
+def test_a_reader_who_has_seen_enough(world: World) -> None:
+    """What only shows things may be cut short by `head`; content that was is an error."""
+    read, write = os.pipe()
+    os.close(read)
+    record = world.records["foto.bin"]
+    content = ("get", record, "-o", "-", "--purpose", "review")
+    with os.fdopen(write, "wb") as gone:
+        for argv in (("status",), ("case", "list"), ("log", "who", REF), ("log", "denied")):
+            done = spawn(world.env("ana"), *argv, stdout=gone)
+            assert (done.returncode, b"error" in done.stderr) == (141, False), done.stderr
+        done = spawn(world.env("ana"), *content, stdout=gone)
+        assert (done.returncode, b"closed before everything" in done.stderr) == (15, True)
 
 
 def test_closed_standard_input_and_error(world: World) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,28 @@ def test_who_opened_a_record(pia: Asker) -> None:
     assert {one["record"] for one in found} == {record}
     counted = Counter(row["actor"] for row in rows if record in row["records"])
     assert {one["member"]: one["count"] for one in found} == counted
+
+
+def test_who_could_open_a_record_while_it_was_there(pia: Asker) -> None:
+    """From its deposit on, until it is destroyed; each by the gate's time."""
+    rows = pia.rows("list")
+
+    def could(record: str, time: str) -> bool:
+        return "could" in {one["type"] for one in pia.rows("who", record, "--at", time)}
+
+    def before(time: str) -> str:
+        moment = datetime.fromisoformat(time) - timedelta(seconds=1)
+        return moment.isoformat()
+
+    stored = [row for row in rows if row["kind"] == "deposit" and row["outcome"] == "done"][-1]
+    assert could(stored["records"][0], stored["time"])
+    assert not could(stored["records"][0], before(stored["time"]))
+    assert f"stored later: by entry {stored['index']}" in (
+        pia("who", stored["records"][0], "--at", before(stored["time"])).out
+    )
+    gone = next(row for row in rows if row["kind"] == "destruction" and row["outcome"] == "done")
+    assert could(gone["records"][0], before(gone["time"]))
+    assert not could(gone["records"][0], gone["time"])
 
 
 def test_what_somebody_opened(pia: Asker) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from vault import fields, ids
 from vault.audit.examine import Examined, Examiner
 from vault.authority import Authority
-from vault.errors import DamageError, Error, GateError
+from vault.errors import DamageError, Error, GateError, LogError, VerificationError
 from vault.log import merkle
 from vault.note import ACCESS, Note
 from vault.renewed import original_leaves
@@ -238,15 +238,28 @@ def with_reasons(replica: Replica, reads: Reads, entries: Iterable[Access]) -> I
         entries: That were verified before.
 
     Raises:
-        DamageError: An entry is not there any more, or not what it was.
+        LogError: After all of them: an entry is not there any more, or not what it was. It was
+            yielded without its reason and with this as its problem, so that it hides no other.
     """
     examiner = Examiner(replica)
+    wrong = 0
     for access in entries:
         if not access.worded or not examiner.holds(access.case):
             yield access
             continue
-        raw = replica.consistent_entry(reads, ACCESS, access.index)
+        try:
+            raw = replica.consistent_entry(reads, ACCESS, access.index)
+        except VerificationError as error:
+            wrong += 1
+            yield replace(access, problem=access.problem or error)
+            continue
         yield replace(access, why=words(examiner.second(access.case, raw)))
+    if wrong:
+        entry = "entries are" if wrong > 1 else "entry is"
+        # What was verified once is not looked at again unless somebody asks for it.
+        raise LogError(
+            f"{wrong} {entry} not what was signed", "see `evault log verify --from-start`"
+        )
 
 
 def words(details: bytes | None) -> str | None:

@@ -42,6 +42,12 @@ class Filter:
     until: int | None = None
 
     @property
+    def narrow(self) -> bool:
+        """Whether it leaves anything out but what the gate did."""
+        given = (self.members, self.cases, self.records, self.kinds, self.purposes)
+        return any(given) or self.since is not None or self.until is not None
+
+    @property
     def all(self) -> bool:
         """Whether it leaves nothing out, not even what could not be opened."""
         given = (
@@ -113,6 +119,53 @@ def select(entries: Iterable[Access], wanted: Filter) -> Iterator[Access]:
     return (access for access, records in concerning(entries) if wanted.fits(access, records))
 
 
+def unopened(entries: Iterable[Access], since: int | None = None, until: int | None = None) -> int:
+    """How many entries are for others alone: what they say, no criterion can be held against.
+
+    Args:
+        entries: All of a log, in its order.
+        since: Only those that may be from this time on, by the entries around them that opened.
+        until: Only those that may be from before this time.
+    """
+    count = waiting = 0
+    before: int | None = None
+    for access in entries:
+        if not access.opened:
+            # One that is no entry at all is a problem, and nobody's secret.
+            waiting += access.problem is None
+            continue
+        if (since is None or access.time >= since) and _begun(before, until):
+            count += waiting
+        waiting, before = 0, access.time
+    return count + waiting if _begun(before, until) else count
+
+
+def _begun(before: int | None, until: int | None) -> bool:
+    return before is None or until is None or before < until
+
+
+def life(
+    entries: Iterable[Access], record: str, deposit: str
+) -> tuple[Access | None, Access | None]:
+    """The entries by which a record was stored and destroyed, as far as there are and they opened.
+
+    Args:
+        entries: All of a log, in its order.
+        record: The record's id.
+        deposit: That of the deposit which it is in.
+    """
+    stored: Access | None = None
+    gone: Access | None = None
+    for access in entries:
+        if access.outcome != "done" or access.problem is not None:
+            continue
+        if access.kind == "deposit" and access.deposit == deposit:
+            stored = access
+        elif access.kind == "destruction" and record in access.records:
+            gone = access
+    return stored, gone
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """That somebody opened a record, each time together.
@@ -174,6 +227,7 @@ class Could:
         records: The only ones; None for the whole case.
         until: When the right ends, in seconds since the epoch, or None.
         why: `holder`, `granted` or `recovery`.
+        approvals: How many other holders have to approve it each time.
     """
 
     member: str
@@ -181,6 +235,7 @@ class Could:
     records: tuple[str, ...] | None
     until: int | None
     why: str
+    approvals: int = 0
 
 
 def could(
@@ -197,18 +252,18 @@ def could(
     known = authority.cases.get(case)
     if known is None:
         return []
-    found = []
+    found, approvals = [], known.policy.approvals
     for grant in known.grants.values():
         member = authority.members.get(grant.member)
         if member is not None and authority.holds(member.id, case, at):
             why = "holder" if member.shares is None else "recovery"
-            found.append(Could(member.id, case, None, grant.until, why))
+            found.append(Could(member.id, case, None, grant.until, why, approvals))
     whole = {one.member for one in found}
     for name in known.records:
         for single in authority.granted_records(name, case, at):
             own = tuple(r for r in single.records if records is None or r in records)
             if own and name not in whole:
-                found.append(Could(name, case, own, single.until, "granted"))
+                found.append(Could(name, case, own, single.until, "granted", approvals))
     return found
 
 

@@ -15,7 +15,7 @@ _MESSAGES = {
     "no-case": ("there is no such case", "see `evault case list`"),
     "closed": ("this case is closed", "ask one of its holders to reopen it"),
     "not-holder": (
-        "you do not hold the case of this record",
+        "you do not hold the case",
         "ask an advocate who holds it for `evault case grant`",
     ),
     "recovery": (

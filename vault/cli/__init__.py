@@ -23,7 +23,7 @@ from vault.cli import exits
 from vault.cli.context import Call
 from vault.cli.exits import exit_of
 from vault.cli.group import Main, global_options
-from vault.cli.output import describe
+from vault.cli.output import ClosedError, describe
 from vault.cli.text import _
 from vault.errors import DeniedError, Error, FileError
 
@@ -71,6 +71,7 @@ evault = Main(
           2 usage             13 no such thing            23 unsupported or malformed format
           3 done in part      14 busy, try again          30 refused by policy or authority
           10 no vault         15 input or output refused  31 waiting   130 interrupted
+          141 a list whose reader closed the pipe, such as `head`
 
         Shell completion: `evault completion --help`.
         """
@@ -121,6 +122,9 @@ def _explain(call: Call, error: BaseException) -> int:
     with suppress(Error, OSError, ValueError):
         # What is done is done: its results come before the error.
         out.flush()
+    if isinstance(error, ClosedError) and out.partial:
+        # `evault log list | head` has what it wanted. It is not 0: not everything was looked at.
+        return exits.CLOSED
     if isinstance(error, Error):
         code, name = exit_of(error)
         message, hint = describe(error)
@@ -139,7 +143,7 @@ def _explain(call: Call, error: BaseException) -> int:
     if isinstance(error, click.ClickException):
         context = error.ctx if isinstance(error, click.UsageError) else None
         path = context.command_path if context is not None else "evault"
-        message = error.format_message()
+        message = _plainly(error.format_message())
         out.error(message, _("see `{command} --help`").format(command=path))
         out.error_object("usage", exits.USAGE, message)
         return exits.USAGE
@@ -148,6 +152,14 @@ def _explain(call: Call, error: BaseException) -> int:
         out.error_object("interrupted", exits.INTERRUPTED, _("interrupted"))
         return exits.INTERRUPTED
     return _unexpected(call, error)
+
+
+def _plainly(message: str) -> str:
+    """What the command line's parser says, in one line and in words."""
+    words = " ".join(message.split())
+    for name in ("integer", "integer range"):
+        words = words.replace(f"is not a valid {name}.", _("is not a whole number."))
+    return words
 
 
 def _unexpected(call: Call, error: BaseException) -> int:

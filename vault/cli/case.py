@@ -83,6 +83,7 @@ def open_case(call: Call, *, title: str | None, ref: str | None, holders: tuple[
 @case.command(
     "list",
     help=_("List all cases; titles only of those that you hold."),
+    partial=True,
     examples=("evault case list", "evault case list --json"),
 )
 @click.pass_obj

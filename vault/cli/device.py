@@ -8,7 +8,7 @@ from vault.cli.context import Call
 from vault.cli.group import PLACE, TEXT, Noun
 from vault.cli.member import read_contact, verify_contact
 from vault.cli.proposals import signing
-from vault.cli.text import _, groups
+from vault.cli.text import _, groups, visible
 from vault.errors import AmbiguousError, NotFoundError
 
 
@@ -74,6 +74,7 @@ def add(call: Call, *, contactfile: str, member: str | None) -> None:
 @device.command(
     "list",
     help=_("List the devices of all members."),
+    partial=True,
     examples=("evault device list", "evault device list --json"),
 )
 @click.pass_obj
@@ -122,9 +123,11 @@ def revoke(call: Call, *, device_id: str) -> None:
             if len(wanted) >= 4 and found.id.startswith(wanted)
         ]
         if not fits:
-            raise NotFoundError(f"no device {device_id!r}", "see `evault device list`")
+            raise NotFoundError(f"no device '{visible(device_id)}'", "see `evault device list`")
         if len(fits) > 1:
-            raise AmbiguousError(f"more than one device begins with {device_id!r}", "give its id")
+            raise AmbiguousError(
+                f"more than one device begins with '{visible(device_id)}'", "give its id"
+            )
         with signing(call, session):
             session.people.revoke_device(fits[0].id)
         owner = session.authority.members[fits[0].member]

@@ -30,6 +30,7 @@ PURPOSE = click.Choice(list(PURPOSES))
         The first characters of a record's id are enough for `show`, `view` and `get`.
         """
     ),
+    partial=True,
     examples=("evault list", 'evault list --case "Raids in April" --json'),
 )
 @click.option("--case", type=TEXT, help=_("Only of this case: id, title or reference."))

@@ -14,6 +14,8 @@ DONE = 0
 UNEXPECTED = 1
 USAGE = 2
 INTERRUPTED = 130
+CLOSED = 141
+"""Nobody read on: what a shell says of a program that the closed pipe has ended."""
 
 
 class Exit(NamedTuple):

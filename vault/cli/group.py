@@ -137,12 +137,28 @@ class Command(click.Command):
 
     Args:
         examples: Lines as they are typed.
+        partial: Whether it only shows things, so that who reads them may stop when they have seen
+            enough: `evault log list | head`.
     """
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        examples: Sequence[str] = (),
+        partial: bool = False,
+        **settings: Any,
+    ) -> None:
         super().__init__(*args, **settings)
         self.examples = tuple(examples)
+        self.partial = partial
         self.params += global_options(hidden=True)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it."""
+        call = ctx.find_object(Call)
+        if call is not None:
+            call.out.partial = self.partial
+        return super().invoke(ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,15 +19,23 @@ _LOGS = ("access", "authority")
 _MOST = 1 << 24
 
 
-def give(call: Call, data: bytes, output: str | None, kind: str) -> None:
-    """Write a text to a file, or as it is to standard output."""
+def give(call: Call, data: bytes, output: str | None, kind: str, **more: Any) -> None:
+    """Write a text to a file, or as it is to standard output.
+
+    Args:
+        call: The call.
+        data: The text.
+        output: Where to.
+        kind: The type of the object that says so to programs.
+        more: Its further fields.
+    """
     if output is None or output == "-":
         call.out.raw(data)
         return
     from vault.outfile import write_new
 
     write_new(Path(output), iter((data,)))
-    call.out.object(kind, path=output)
+    call.out.object(kind, path=output, **more)
     call.out.note(_("written to {path}"), path=output)
 
 

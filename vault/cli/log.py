@@ -9,7 +9,7 @@ import click
 from vault.cli import selecting
 from vault.cli.context import Call
 from vault.cli.group import Noun
-from vault.cli.selecting import audited, fields, filter_of
+from vault.cli.selecting import audited, fields, filter_of, telling
 from vault.cli.sentences import Sentences
 from vault.cli.text import _, ngettext
 from vault.errors import DamageError, NotFoundError
@@ -54,9 +54,10 @@ def log() -> None:
 
         Several of one option widen what is listed, different ones narrow it. Times are the gate's,
         in UTC; where the clock of whoever acted said another, that is said too. What you may not
-        open is counted at the end.
+        open is counted at the end, whatever is asked; of a period only what may be of it.
         """
     ),
+    partial=True,
     examples=(
         "evault log list --case 2026-014 --since 2026-03-01",
         "evault log list --outcome refused --json",
@@ -68,25 +69,21 @@ def list_entries(call: Call, /, **given: Any) -> None:
     """List the access log."""
     from vault.audit.questions import select
 
-    damaged = sealed = shown = 0
+    damaged = shown = 0
     with audited(call) as (session, audit):
         wanted, sentences = filter_of(session, given), Sentences(session)
-        for access in session.with_reasons(select(audit.entries(), wanted)):
-            if call.json:
-                found = fields(session, access)
-                damaged += access.problem is None and "problem" in found
-                call.out.object("entry", **found)
-            elif access.opened:
-                shown += 1
-                call.out.say("{index:>6}  {text}", index=access.index, text=sentences.of(access))
-            sealed += not access.opened
-        if not wanted.all and not shown and not call.json:
-            call.out.say(_("nothing in the log fits"))
-        if sealed:
-            text = ngettext(
-                "{count} entry is not for you", "{count} entries are not for you", sealed
-            )
-            call.out.say(text, count=sealed)
+        with telling(call, session, audit, wanted, listed=wanted.all):
+            for access in session.with_reasons(select(audit.entries(), wanted)):
+                if call.json:
+                    found = fields(session, access)
+                    damaged += access.problem is None and "problem" in found
+                    call.out.object("entry", **found)
+                elif access.opened:
+                    shown += 1
+                    text = sentences.of(access)
+                    call.out.say("{index:>6}  {text}", index=access.index, text=text)
+            if not wanted.all and not shown and not call.json:
+                call.out.say(_("nothing in the log fits"))
     if damaged:
         raise DamageError(
             ngettext("{count} deposit is damaged", "{count} deposits are damaged", damaged).format(
@@ -104,6 +101,7 @@ def list_entries(call: Call, /, **given: Any) -> None:
         INDEX is its number in the list.
         """
     ),
+    partial=True,
     examples=("evault log show 12",),
 )
 @click.argument("index", type=click.IntRange(min=0))

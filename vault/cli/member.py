@@ -122,6 +122,7 @@ def read_contact(call: Call, contactfile: str) -> bytes:
 @member.command(
     "list",
     help=_("List all members and their roles."),
+    partial=True,
     examples=("evault member list", "evault member list --json"),
 )
 @click.pass_obj

@@ -25,11 +25,21 @@ _CHUNK = 1000
 _LEAST = 8
 
 
+class ClosedError(FileError):
+    """Whoever read standard output has closed it."""
+
+
 class Output:
-    """Writes results to standard output and everything else to standard error."""
+    """Writes results to standard output and everything else to standard error.
+
+    Attributes:
+        json: Whether results are for programs.
+        partial: Whether who reads results may stop when they have seen enough.
+    """
 
     def __init__(self) -> None:
         self.json = False
+        self.partial = False
 
     # --- results --------------------------------------------------------------------------------
 
@@ -287,7 +297,7 @@ def _told() -> Iterator[None]:
         yield
     except BrokenPipeError:
         silence(sys.stdout)
-        raise FileError(_("standard output was closed before everything was written")) from None
+        raise ClosedError(_("standard output was closed before everything was written")) from None
     except OSError as error:
         silence(sys.stdout)
         reason = error.strerror or ""

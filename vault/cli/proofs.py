@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from vault.cli.context import Call
 from vault.cli.group import PLACE, TEXT, Command
 from vault.cli.heads import give, take
 from vault.cli.places import refuse_place
-from vault.cli.text import _, groups, moment, ngettext
+from vault.cli.text import _, groups, moment, ngettext, visible
 from vault.errors import LogError, UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def disclose(call: Call, *, number: int, output: str) -> None:
         )
         size = session.replica.position("access").size
         entry = session.export("disclosure", size, 1, case)
-        give(call, session.heads.disclose(number), output, "disclosed")
+        give(call, session.heads.disclose(number), output, "disclosed", entry=entry)
         call.out.note(_("that you disclosed it is entry {entry}"), entry=entry)
 
 
@@ -137,6 +138,11 @@ def verifier_keys(call: Call, given: tuple[str, ...]) -> list[VerifierKey]:
 
 
 def _lines(call: Call, path: str) -> list[str]:
+    if path != "-" and not os.path.lexists(path):
+        raise UsageError(
+            _("'{text}' is neither a verifier key nor a file").format(text=visible(path)),
+            _("a key looks like name+1a2b3c4d+AV...; `evault status --json` has them"),
+        )
     text = take(call, path).decode("utf-8", "replace")
     return [line.strip() for line in text.splitlines() if line.strip()]
 

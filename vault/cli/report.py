@@ -14,7 +14,7 @@ from vault.cli.context import Call
 from vault.cli.group import PLACE, TEXT, Command
 from vault.cli.places import refuse_place
 from vault.cli.selecting import audited
-from vault.cli.text import _
+from vault.cli.text import _, visible
 from vault.errors import DeniedError, UsageError
 
 if TYPE_CHECKING:
@@ -161,7 +161,9 @@ def _thresholds(hours: str, zone: str) -> Thresholds:
 
     found = _HOURS.fullmatch(hours)
     if found is None or int(found[1]) == int(found[2]) % 24:
-        raise UsageError(_("{text!r} are no hours").format(text=hours), _("for instance 07-20"))
+        raise UsageError(
+            _("'{text}' are no hours").format(text=visible(hours)), _("for instance 07-20")
+        )
     return Thresholds((int(found[1]), int(found[2]) % 24 or 24), _zone(zone), zone)
 
 
@@ -175,7 +177,7 @@ def _zone(name: str) -> tzinfo:
     # A name that is none leads to a folder, or out of the zones' folder, or to no zone.
     except (OSError, ValueError, LookupError):
         raise UsageError(
-            _("{text!r} is no time zone that this machine knows").format(text=name),
+            _("'{text}' is no time zone that this machine knows").format(text=visible(name)),
             _("for instance America/Los_Angeles or UTC"),
         ) from None
 
@@ -189,15 +191,12 @@ def _period(since: str | None, until: str | None, now: int, *, days: bool) -> Pe
     """
     from vault.audit.figures import Period
 
-    ends = [None if text is None else times.moment_of(text, now) for text in (since, until)]
-    if days and any(end is None or end % _DAY for end in ends):
+    first, last = times.period(since, until, now)
+    if days and any(end is None or end % _DAY for end in (first, last)):
         raise UsageError(
             _("a report for outsiders has a period of whole days (UTC)"),
             _("give both, for instance --since 2026-01-01 --until 2026-07-01"),
         )
-    first, last = ends
-    if first is not None and last is not None and first >= last:
-        raise UsageError(_("the period ends before it begins"))
     if days and first is not None and last is not None and min(last, now) - first < LEAST * _DAY:
         raise UsageError(
             _("a report for outsiders covers at least {count} days that are over").format(

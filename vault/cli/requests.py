@@ -81,6 +81,7 @@ def request(
     "requests",
     cls=Command,
     help=_("List requests: yours and those of others that you can see, oldest first."),
+    partial=True,
     examples=("evault requests", "evault requests --for-me", "evault requests --mine --json"),
 )
 @click.option("--mine", is_flag=True, help=_("Only your own."))

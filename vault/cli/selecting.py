@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from vault.cli.context import Call
+from vault.cli.sentences import Sentences
 from vault.cli.text import _, ngettext
-from vault.cli.times import moment_of
+from vault.cli.times import period
 from vault.cli.words import PURPOSES
-from vault.errors import DamageError, LogError, NotFoundError
+from vault.errors import DamageError, LogError
 
 if TYPE_CHECKING:
     from vault.audit import Access, Audit
     from vault.audit.questions import Filter
-    from vault.model import Member
     from vault.session import Session
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -38,37 +38,54 @@ KINDS = (
 )
 OUTCOMES = ("done", "released", "pending", "refused")
 
+_Option = Callable[[Any], Any]
+_OUTCOME: _Option = click.option(
+    "--outcome",
+    "outcomes",
+    multiple=True,
+    type=click.Choice(OUTCOMES),
+    help=_("What the gate did."),
+)
+_OPTIONS: tuple[_Option, ...] = (
+    click.option(
+        "--member",
+        "members",
+        multiple=True,
+        help=_("Who acted: also somebody who was removed, or a collector's ticket."),
+    ),
+    click.option("--case", "cases", multiple=True, help=_("Which case it concerns.")),
+    click.option("--record", "records", multiple=True, help=_("Which record it concerns.")),
+    click.option(
+        "--kind",
+        "kinds",
+        multiple=True,
+        type=click.Choice(KINDS),
+        help=_("What was done; `statement` for refused changes of rights."),
+    ),
+    _OUTCOME,
+    click.option(
+        "--purpose",
+        "purposes",
+        multiple=True,
+        type=click.Choice(tuple(PURPOSES)),
+        help=_("What it was for."),
+    ),
+    click.option("--since", help=_("From this time on: 2026-03-01, a moment, or 7d ago.")),
+    click.option("--until", help=_("Before this time.")),
+)
+
 
 def options(command: _Command) -> _Command:
     """The options that select entries: several of one widen it, different ones narrow it."""
-    made = (
-        click.option("--member", "members", multiple=True, help=_("Who acted.")),
-        click.option("--case", "cases", multiple=True, help=_("Which case it concerns.")),
-        click.option("--record", "records", multiple=True, help=_("Which record it concerns.")),
-        click.option(
-            "--kind",
-            "kinds",
-            multiple=True,
-            type=click.Choice(KINDS),
-            help=_("What was done; `statement` for refused changes of rights."),
-        ),
-        click.option(
-            "--outcome",
-            "outcomes",
-            multiple=True,
-            type=click.Choice(OUTCOMES),
-            help=_("What the gate did."),
-        ),
-        click.option(
-            "--purpose",
-            "purposes",
-            multiple=True,
-            type=click.Choice(tuple(PURPOSES)),
-            help=_("What it was for."),
-        ),
-        click.option("--since", help=_("From this time on: 2026-03-01, a moment, or 7d ago.")),
-        click.option("--until", help=_("Before this time.")),
-    )
+    return _with(command, _OPTIONS)
+
+
+def options_of_refusals(command: _Command) -> _Command:
+    """The same, where what the gate did is known already."""
+    return _with(command, [one for one in _OPTIONS if one is not _OUTCOME])
+
+
+def _with(command: _Command, made: Sequence[_Option]) -> _Command:
     for option in reversed(made):
         command = option(command)
     return command
@@ -88,45 +105,25 @@ def filter_of(session: Session, given: Mapping[str, Any]) -> Filter:
     from vault.audit.questions import Filter
     from vault.note import STATEMENTS
 
+    since, until = period(given["since"], given["until"], session.now())
+
     records = [session.find_record(text) for text in given["records"]]
     with session.store.read() as reads:
         owners = [reads.owner(ids.parse(record)) for record in records]
     kinds = set(given["kinds"])
     if "statement" in kinds:
         kinds |= STATEMENTS.keys()
-    now = session.now()
     return Filter(
-        members=[find_person(session, text).id for text in given["members"]],
+        members=[session.find_person(text).id for text in given["members"]],
         cases=[session.find_case(text).id for text in given["cases"]],
         records=records,
         deposits=[ids.show(owner[0]) for owner in owners if owner is not None],
         kinds=kinds,
         outcomes=given["outcomes"],
         purposes=given["purposes"],
-        since=None if given["since"] is None else moment_of(given["since"], now),
-        until=None if given["until"] is None else moment_of(given["until"], now),
+        since=since,
+        until=until,
     )
-
-
-def find_person(session: Session, text: str) -> Member:
-    """A member, or somebody who was one.
-
-    Raises:
-        NotFoundError, AmbiguousError: None or several fit.
-    """
-    try:
-        return session.find_member(text)
-    except NotFoundError:
-        former = session.authority.former_members.values()
-        wanted = text.casefold()
-        fits = [
-            member
-            for member in former
-            if wanted == member.name.casefold() or (len(text) >= 4 and member.id.startswith(wanted))
-        ]
-        if len(fits) != 1:
-            raise
-        return fits[0]
 
 
 @contextmanager
@@ -153,6 +150,63 @@ def audited(call: Call, *, from_start: bool = False) -> Iterator[tuple[Session, 
             ).format(count=count),
             _("see `evault log verify`"),
         )
+
+
+@contextmanager
+def telling(
+    call: Call, session: Session, audit: Audit, wanted: Filter, *, listed: bool = False
+) -> Iterator[None]:
+    """Tell what of an answer the reader cannot see, so that nobody takes its silence for a fact.
+
+    First the cases among those asked for that they do not hold; after the body how many entries
+    are not for them, of the period if one was asked for.
+
+    Args:
+        call: The call.
+        session: Who asks.
+        audit: The verified log.
+        wanted: What was asked for.
+        listed: Whether programs get the entries that are not for them one by one.
+    """
+    for case in wanted.cases:
+        if not _sees(session, case):
+            call.out.say(
+                _("You do not hold the case {case}: what was done in it is not all for you."),
+                case=Sentences(session).case(case),
+            )
+    try:
+        yield
+    except LogError:
+        # The error comes last; what is shown before it is an answer all the same.
+        _tell_unopened(call, audit, wanted, listed=listed)
+        raise
+    _tell_unopened(call, audit, wanted, listed=listed)
+
+
+def hidden(audit: Audit, wanted: Filter) -> int:
+    """How many entries that may be of the period asked for are not for the reader."""
+    from vault.audit.questions import unopened
+
+    return unopened(audit.entries(), wanted.since, wanted.until)
+
+
+def _tell_unopened(call: Call, audit: Audit, wanted: Filter, *, listed: bool) -> None:
+    count = hidden(audit, wanted)
+    if not count:
+        return
+    if not listed:
+        call.out.object("unopened", count=count)
+    text = ngettext("{count} entry is not for you", "{count} entries are not for you", count)
+    call.out.say(text, count=count)
+
+
+def _sees(session: Session, case: str) -> bool:
+    """Whether a case's entries are for the reader: for who holds it, and for who reviews all."""
+    from vault.model import AUDITORS
+
+    authority, at = session.authority, session.now()
+    reviewing = {device.member for device in authority.entitled(AUDITORS, at)}
+    return session.member.id in reviewing or authority.holds(session.member.id, case, at)
 
 
 def run(call: Call, session: Session, *, from_start: bool = False) -> Audit:

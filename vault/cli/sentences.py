@@ -8,11 +8,13 @@ Times are the gate's. Where the actor's own clock said quite another, the senten
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from vault.cli.text import _, ngettext
+from vault.cli.text import _, ngettext, short_length
+from vault.names import folded
 
 if TYPE_CHECKING:
     from vault.audit import Access
@@ -65,10 +67,8 @@ _DONE: Mapping[str, str] = {
     "approval": _("approved request {request} in case {case}"),
     "denial": _("denied request {request} in case {case}"),
     "destruction": _("destroyed {what} of case {case}"),
-    "rekey": _("sealed {count} deposits of case {case} to its new keys"),
     "re-encrypt": _("encrypted a deposit of case {case} anew"),
     "confirmation": _("confirmed what entry {entry} did with case {case}"),
-    "export": _("took {count} entries of the access log out of the vault, as {form}"),
 }
 _TRIED: Mapping[str, str] = {
     "deposit": _("tried to store {what} in case {case}"),
@@ -78,11 +78,42 @@ _TRIED: Mapping[str, str] = {
     "approval": _("tried to approve request {request} in case {case}"),
     "denial": _("tried to deny request {request} in case {case}"),
     "destruction": _("tried to destroy {what} of case {case}"),
-    "rekey": _("tried to seal {count} deposits of case {case} to its new keys"),
     "re-encrypt": _("tried to encrypt a deposit of case {case} anew"),
     "confirmation": _("tried to confirm what entry {entry} did with case {case}"),
     "export": _("tried to take entries of the access log out of the vault"),
 }
+
+
+_FORMS = {
+    "csv": _("as a table"),
+    "jsonl": _("as lines of JSON"),
+    "report": _("as a report"),
+    "outsider": _("as a report for outsiders"),
+    "disclosure": _("with what proves it to outsiders"),
+}
+
+
+def _counted(kind: str, count: int, *, refused: bool) -> str | None:
+    """The words for an act that says itself how many things it is about; None for others."""
+    if kind == "rekey" and refused:
+        return ngettext(
+            "tried to seal {count} deposit of case {case} to its new keys",
+            "tried to seal {count} deposits of case {case} to its new keys",
+            count,
+        )
+    if kind == "rekey":
+        return ngettext(
+            "sealed {count} deposit of case {case} to its new keys",
+            "sealed {count} deposits of case {case} to its new keys",
+            count,
+        )
+    if kind == "export" and not refused:
+        return ngettext(
+            "took {count} entry of the access log out of the vault, {form}",
+            "took {count} entries of the access log out of the vault, {form}",
+            count,
+        )
+    return None
 
 
 def day(seconds: int) -> str:
@@ -96,6 +127,18 @@ def clock(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%H:%M")
 
 
+def _told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Names by id; with the beginning of the id where two look alike, or one looks like that."""
+    alike = Counter(map(folded, names.values()))
+    length = short_length(names, 8)
+    return {
+        key: f"{name} [{key[:length]}]"
+        if alike[folded(name)] > 1 or name.rstrip().endswith("]")
+        else name
+        for key, name in names.items()
+    }
+
+
 class Sentences:
     """Says what entries say.
 
@@ -105,16 +148,25 @@ class Sentences:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._cases = {found.id: found.case.ref or found.title for found in session.cases()}
+        cases = {found.id: found.case.ref or found.title for found in session.cases()}
+        self._cases = _told_apart({case: name for case, name in cases.items() if name})
+        authority = session.authority
+        everybody = (*authority.former_members.values(), *authority.members.values())
+        self._people = _told_apart(
+            {ticket: f"ticket {ticket[:8]}" for ticket in authority.tickets}
+            | {member.id: member.name for member in everybody}
+        )
 
     def case(self, case: str | None) -> str:
-        """A case by its reference; else its title, for who can read it; else its id."""
+        """A case by its reference; else its title, for who can read it; else its id. Where another
+        is called the same, the beginning of its id comes after it."""
         return self._cases.get(case or "") or (case or "?")[:8]
 
     def member(self, member: str) -> str:
-        """Somebody's name; their id if they were never a member."""
-        found = self._session.authority.ever(member)
-        return found.name if found is not None else member[:8]
+        """Somebody's name, or that it is a collector's ticket; their id if they were never a
+        member. Where another is or was called the same, the beginning of it comes after the
+        name."""
+        return self._people.get(member) or member[:8]
 
     def of(self, access: Access) -> str:
         """What an entry says. Its values are as people wrote them: make them visible.
@@ -125,13 +177,13 @@ class Sentences:
         from vault.audit.questions import roles_then
 
         refused = access.outcome == "refused"
-        words = (_TRIED if refused else _DONE).get(access.kind)
+        words = _counted(access.kind, access.count or 0, refused=refused)
+        words = words or (_TRIED if refused else _DONE).get(access.kind)
         roles = roles_then(self._session.replica.at, access)
         said = _("On {day} at {time} UTC {who} {did}").format(
             day=day(access.time),
             time=clock(access.time),
-            who=(access.actor_name or self.member(access.actor))
-            + (f" ({', '.join(roles)})" if roles else ""),
+            who=self.member(access.actor) + (f" ({', '.join(roles)})" if roles else ""),
             did=self._did(access, words),
         )
         if refused:
@@ -164,5 +216,5 @@ class Sentences:
             entry=access.entry,
             request=(access.request or "")[:8],
             count=access.count,
-            form=access.form,
+            form=_FORMS.get(access.form or "", access.form),
         )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         the machine can read without an entry, but cannot change what others have seen.
         """
     ),
+    partial=True,
     examples=("evault status", "evault status --json"),
 )
 @click.pass_obj

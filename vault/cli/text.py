@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from gettext import translation
-from itertools import pairwise
 from pathlib import Path
 
+from vault.ids import short_length
 from vault.visible import lossless, visible
 
 _catalog = translation("evault", Path(__file__).parent / "locale", fallback=True)
@@ -37,13 +36,3 @@ def moment(seconds: int) -> str:
     from vault.intake import moment as rfc3339
 
     return rfc3339(seconds).replace("T", " ")
-
-
-def short_length(ids: Iterable[str], least: int = 6) -> int:
-    """How many characters of some ids tell all of them apart."""
-    ordered = sorted(ids)
-    longest = least
-    for one, other in pairwise(ordered):
-        while one[:longest] == other[:longest] and longest < len(one):
-            longest += 1
-    return longest

@@ -13,7 +13,7 @@ from vault.cli.ask import Sources
 from vault.cli.context import Call, case_words
 from vault.cli.granting import rfc3339
 from vault.cli.group import PLACE, TEXT, Noun
-from vault.cli.text import _, groups, lossless, moment
+from vault.cli.text import _, groups, lossless, moment, visible
 from vault.errors import AmbiguousError, FileError, NotFoundError
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ def issue(
 @ticket.command(
     "list",
     help=_("List all tickets that were ever issued."),
+    partial=True,
     examples=("evault ticket list", "evault ticket list --json"),
 )
 @click.pass_obj
@@ -218,9 +219,11 @@ def revoke(call: Call, *, ticket_id: str) -> None:
             if len(wanted) >= 4 and found.id.startswith(wanted)
         ]
         if not fits:
-            raise NotFoundError(f"no ticket {ticket_id!r}", "see `evault ticket list`")
+            raise NotFoundError(f"no ticket '{visible(ticket_id)}'", "see `evault ticket list`")
         if len(fits) > 1:
-            raise AmbiguousError(f"more than one ticket begins with {ticket_id!r}", "give its id")
+            raise AmbiguousError(
+                f"more than one ticket begins with '{visible(ticket_id)}'", "give its id"
+            )
         session.tickets.revoke(fits[0].id)
         call.settle(session)
         call.out.object("ticket", ticket=fits[0].id, case=fits[0].case, revoked=True)
