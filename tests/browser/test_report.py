@@ -182,6 +182,7 @@ def test_it_opens_in_under_two_seconds_and_asks_for_nothing(
     assert min(one.took for one in seen) < SECONDS
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_entries_open_too(look: Callable[..., Seen], tmp_path: Path) -> None:
     """They are shown page by page, and searched in full."""
     facts = hostile(100_000)

@@ -127,8 +127,11 @@ def test_check_counts_what_was_destroyed(world: World) -> None:
         assert (report.problems, report.destroyed, report.records) == ([], 2, 4)
 
 
-def test_what_a_reader_keeps_open_is_erased_by_the_next_act(world: World) -> None:
+def test_what_a_reader_keeps_open_is_erased_by_the_next_act(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Somebody looks at the vault while a record is destroyed: the bytes go with a later act."""
+    monkeypatch.setattr("vault.store.database._WAIT", 0.3)
     wanted = pieces(world, 0)
     with world.session("ben") as ben:
         with pytest.raises(AskedError):
