@@ -6,7 +6,9 @@ import csv
 import hashlib
 import io
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -409,6 +411,20 @@ def test_an_export_is_checked_without_the_vault(pia: Asker, tmp_path: Path, form
     proof = tmp_path / f"out.{form}.proof"
     proof.write_text("[]")
     assert checked(*keys)[0] == 23
+
+
+def test_a_log_that_is_not_whole_is_not_exported(tmp_path: Path) -> None:
+    """Entries were deleted: `verify` says so and what to do, and nothing is written or logged."""
+    made = crowd_vault.make(tmp_path / "made", records=120, entries=100)
+    pia = Asker(made, "pia")
+    pia("verify")
+    with closing(sqlite3.connect(made.path / "vault.db")) as database, database:
+        database.execute("delete from log_entry where log = 1 and position > 20")
+    assert "restore it from a backup" in pia("verify", code=21).err
+    target = tmp_path / "out.csv"
+    refused = pia("export", "--format", "csv", "-o", target, code=21)
+    assert "nothing is exported" in refused.err
+    assert not target.exists()
 
 
 def test_no_cell_of_a_spreadsheet_is_a_formula(pia: Asker, tmp_path: Path) -> None:

@@ -233,6 +233,7 @@ def test_a_log_that_is_gone_is_missed(world: World, known: bool, gone: str, firs
             later = {results[name] for name in ("judged", "order", "requests", "gaps")}
             assert later == {"not-checked"}
             assert [found.result for found in audit.logs] == ["valid", "invalid"]
+            assert audit.logs[1].opened == 0
 
 
 def test_damage_that_was_found_is_found_again(world: World) -> None:

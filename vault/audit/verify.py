@@ -219,6 +219,9 @@ def _verified(
 ) -> Verified:
     head = replica.heads[log]
     opened = sequence.opened if log == ACCESS else len(replica.history)
+    if log == ACCESS and any(problem.step == "entries" for problem in problems):
+        # They are not those that were signed: what was judged is not said to be of this log.
+        opened = 0
     result = VALID if opened == head.size else UNCHECKED
     if any(problem.log == log for problem in problems):
         result = INVALID
@@ -251,7 +254,7 @@ def _steps(
     yield _step("entries", bad, about if sound else "the entries are not those that were signed")
     if not sound:
         for name in ("judged", "order", "requests", "gaps"):
-            yield Step(name, UNCHECKED, "nothing is said of entries that are not those")
+            yield Step(name, UNCHECKED, f"{name}: nothing is said of entries that are not those")
         return
     about = f"{sequence.opened} entries: both signatures, and the gate's judgement made again"
     yield _step("judged", bad, about)

@@ -15,7 +15,7 @@ from vault.cli.group import PLACE, Command
 from vault.cli.places import refuse_place
 from vault.cli.selecting import audited, fields, filter_of
 from vault.cli.text import _, visible
-from vault.errors import UsageError
+from vault.errors import LogError, UsageError
 
 if TYPE_CHECKING:
     from vault.audit import Access, Audit
@@ -57,6 +57,11 @@ def export(call: Call, /, form: str, output: str, **given: Any) -> None:
     for path in (target, beside):
         refuse_place(path, call.vault_folder)
     with audited(call) as (session, audit):
+        if any(problem.step == "entries" for problem in audit.problems):
+            raise LogError(
+                _("the log's entries are not those that were signed: nothing is exported"),
+                _("see `evault log verify`"),
+            )
         wanted = filter_of(session, given)
         head = session.head()
         found = list(select(audit.entries(), wanted))

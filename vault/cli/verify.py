@@ -38,9 +38,11 @@ def verify(call: Call, *, from_start: bool) -> None:
     _people(call, audit)
     if audit.problems:
         count = len(audit.problems)
+        hint = _("the gate accepted what it must not: tell the other members")
+        if any(problem.step == "entries" for problem in audit.problems):
+            hint = _("the log is damaged: tell the other members, and restore it from a backup")
         raise LogError(
-            ngettext("{count} problem", "{count} problems", count).format(count=count),
-            _("the gate accepted what it must not: tell the other members"),
+            ngettext("{count} problem", "{count} problems", count).format(count=count), hint
         )
 
 
