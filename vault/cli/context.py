@@ -17,6 +17,7 @@ from vault.cli.text import _, short_length
 from vault.cli.words import PURPOSES
 from vault.errors import (
     BusyError,
+    Error,
     FileError,
     LockedError,
     LogError,
@@ -163,7 +164,9 @@ class Call:
             opened = Session.open(path, identity, self.home)
         except LogError:
             if refused is not None:
-                refused(identity)
+                # What cannot be told about it must not hide what is wrong.
+                with suppress(Error):
+                    refused(identity)
             raise
         with opened as session:
             self.introduce(session)
